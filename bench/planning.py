@@ -26,7 +26,7 @@ import numpy as np
 
 from monitor.cost.prices import LIST_PRICES
 from monitor.planning.allowance import MINUTES_PER_MONTH
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
@@ -225,7 +225,9 @@ async def compare(folder: Path, number: int) -> list[Result]:
         def clock() -> float:
             return fleet.minute * 60.0
 
-        budget = Budget(InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: Billed(fleet.requested)})
+        budget = Budget(
+            InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: BilledAmounts(fleet.requested)}
+        )
         budget.configure(BudgetTerms(dollars))
         return budget
 

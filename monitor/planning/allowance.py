@@ -39,8 +39,9 @@ class Allowance:
     @property
     def metrics_per_minute(self) -> float:
         """The number of metrics that may be requested in a minute on average."""
-        budgeted = self.dollars_per_month / MINUTES_PER_MONTH / self.prices.metric
-        return max(budgeted, self.polled_metric_count / MAX_INTERVAL)
+        affordable = self.dollars_per_month / MINUTES_PER_MONTH / self.prices.metric
+        granted_anyway = self.polled_metric_count / MAX_INTERVAL
+        return max(affordable, granted_anyway)
 
     @property
     def max_ahead_dollars(self) -> float:
@@ -61,16 +62,17 @@ class Allowance:
     def charge(self, minute: float, dollars: float) -> None:
         """Charge dollars that were spent up to a minute of a monotonic clock."""
         elapsed_minutes = 0.0 if self.charged_minute is None else max(minute - self.charged_minute, 0.0)
-        earned = elapsed_minutes * self.metrics_per_minute * self.prices.metric
-        self.ahead_dollars, self.charged_minute = max(self.ahead_dollars - earned, 0.0) + dollars, minute
+        earned_dollars = elapsed_minutes * self.metrics_per_minute * self.prices.metric
+        self.ahead_dollars = max(self.ahead_dollars - earned_dollars, 0.0) + dollars
+        self.charged_minute = minute
 
     def reserve(self, metric_count: int) -> int:
         """Reserve the dollars for up to this number of metrics; return how many may be requested now."""
-        dollars = max(self.max_ahead_dollars - self.ahead_dollars - self.reserved_dollars, 0.0)
-        available = dollars / self.prices.metric
-        granted = int(min(metric_count, available + 1e-6))  # a whole number must not get lost by rounding
-        self.reserved_dollars += granted * self.prices.metric
-        return granted
+        available_dollars = max(self.max_ahead_dollars - self.ahead_dollars - self.reserved_dollars, 0.0)
+        affordable_count = available_dollars / self.prices.metric + 1e-6  # 2.9999999 is 3, inexactly computed
+        granted_count = int(min(metric_count, affordable_count))
+        self.reserved_dollars += granted_count * self.prices.metric
+        return granted_count
 
     def release(self, metric_count: int) -> None:
         """End the reservation of this number of metrics, which `reserve` returned."""

@@ -25,24 +25,27 @@ class BudgetKeeper:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._warned = dict[str, int]()  # the minimum budget, in dollars a month, that was logged, by account
-        self._rows: Mapping[str, list[Ints]] = {}  # rows of the metrics that may be polled, by payer
-        self._layout = -1  # the rings' layout when `_rows` was filled
+        self._logged_minimums = dict[str, int]()  # by account, the logged minimum, in dollars a month
+        self._rows_by_payer: Mapping[str, list[Ints]] = {}  # rows of the metrics that may be polled, by payer
+        self._layout = -1  # the rings' layout when `_rows_by_payer` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
 
-    def keep(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
+    def keep_within(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
         """Stretch `planned` in place, part by part. planned: by row, the minutes between its requests."""
         yield from self._find_rows()
-        covered_rows = {account: rows for account, rows in self._rows.items() if budget.covers(account)}
-        groups = (
+        covered_rows = {
+            account: rows for account, rows in self._rows_by_payer.items() if budget.covers(account)
+        }
+        rows_by_allowance = (
             covered_rows
             if terms.each_account
-            else {"": [of_cell for rows in covered_rows.values() for of_cell in rows]}
+            else {"": [cell_rows for rows in covered_rows.values() for cell_rows in rows]}
         )
-        for account, rows in groups.items():
-            parts, counts = list[Ints](), np.zeros(NOT_READ, np.int64)
+        for account, rows in rows_by_allowance.items():
+            parts = list[Ints]()
+            counts = np.zeros(NOT_READ, np.int64)  # of metrics, by cadence
             for part in _in_parts(rows):
-                polled = self._polled(part, planned, now)
+                polled = self._polled_rows(part, planned, now)
                 pruned = self._fleet.rings.pruned[polled]
                 counts += np.bincount(np.where(pruned, PRUNED_INTERVAL, planned[polled]), minlength=NOT_READ)
                 parts.append(polled[~pruned])
@@ -55,7 +58,7 @@ class BudgetKeeper:
                 planned[part] = stretched[planned[part]]
                 yield
 
-    def _polled(self, rows: Ints, planned: Ints, now: int) -> Ints:
+    def _polled_rows(self, rows: Ints, planned: Ints, now: int) -> Ints:
         """Return those of the rows that are polled, and were in the fleet when the plan began."""
         rows = rows[rows < planned.size]
         polled: Ints = rows[(planned[rows] < NOT_READ) & ~self._fleet.rings.is_streamed(rows, now)]
@@ -65,13 +68,13 @@ class BudgetKeeper:
         """Log once that the budget of an allowance is too small, and again when the minimum changes."""
         minimum = ceil(minimum_dollars(allowance.polled_metric_count, allowance.prices))
         if allowance.dollars_per_month >= minimum:
-            self._warned.pop(account, None)
-        elif self._warned.get(account) != minimum:
-            self._warned[account] = minimum
-            of_account = f" of account {account}" if account else ""
+            self._logged_minimums.pop(account, None)
+        elif self._logged_minimums.get(account) != minimum:
+            self._logged_minimums[account] = minimum
+            account_text = f" of account {account}" if account else ""
             log.warning(
                 "the budget of $%g a month%s is too small: %d metrics, each requested once an hour, cost $%d",
-                *(allowance.dollars_per_month, of_account, allowance.polled_metric_count, minimum),
+                *(allowance.dollars_per_month, account_text, allowance.polled_metric_count, minimum),
             )
 
     def _find_rows(self) -> Iterator[None]:
@@ -83,10 +86,10 @@ class BudgetKeeper:
         for cell in {group[:2] for group in fleet.groups}:
             rows_by_payer[fleet.payer_of(cell)[0]].append(np.fromiter(fleet.metrics(cell).values(), np.int32))
             yield
-        self._layout, self._payers, self._rows = layout, payers, rows_by_payer
+        self._layout, self._payers, self._rows_by_payer = layout, payers, rows_by_payer
 
 
 def _in_parts(rows: list[Ints]) -> Iterator[Ints]:
     """Yield the rows of several cells, part by part."""
-    every = np.concatenate([*rows, np.empty(0, np.int32)])
-    return (every[part] for part in ranges(every.size))
+    all_rows = np.concatenate([*rows, np.empty(0, np.int32)])
+    return (all_rows[part] for part in ranges(all_rows.size))

@@ -22,7 +22,7 @@ NOISE = 0.1  # share of the usage by which it may rise within an hour, even if i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Danger:
-    """The facts about series that decide how soon they are read again, by position.
+    """The facts about series that decide how soon they are read again; arrays with one entry per series.
 
     usage: the newest usage; NaN if unknown. edge: the usage at the upper edge of the band; NaN if no limit is
     known. rises: see `rises.highest_rises`. history: how many minutes of samples the rises were found in.
@@ -59,9 +59,9 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(wait, max_wait))
     is_near_edge = is_near(danger.usage, danger.edge)
     cadence = np.where(is_near_edge, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
-    is_sample_old = danger.sample_age > MAX_SAMPLE_AGE
     cadence = np.where(danger.usage >= danger.edge, 1, cadence)
-    cadence = np.where(danger.alerting, 1, np.where(is_sample_old, intervals.longest, cadence))
+    cadence = np.where(danger.sample_age > MAX_SAMPLE_AGE, intervals.longest, cadence)
+    cadence = np.where(danger.alerting, 1, cadence)
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
 
 

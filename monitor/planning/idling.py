@@ -35,12 +35,13 @@ def idle_cadences(cadences: Ints, idle_for: Ints, longest: int) -> Ints:
     the longest interval of metrics that are not idle, in minutes.
     """
     doublings = np.log2(1 + np.maximum(idle_for, 0) / max(longest, 1)).astype(np.int32)
-    longer = np.minimum(max(longest, 1) * 2 ** np.minimum(doublings, 6), MAX_INTERVAL)
-    rarer: Ints = np.maximum(cadences, longer).astype(np.int32)
-    return rarer
+    doublings = np.minimum(doublings, 6)  # 2 ** 6 minutes are more than MAX_INTERVAL
+    longer = np.minimum(max(longest, 1) * 2**doublings, MAX_INTERVAL)
+    planned: Ints = np.maximum(cadences, longer).astype(np.int32)
+    return planned
 
 
-def idle_bound(longest: int) -> int:
+def max_idle_delay(longest: int) -> int:
     """Return how many minutes after its publication an idle metric's first point is requested, at most.
 
     The result holds if the point is listed within LIST_DELAY minutes; MAX_INTERVAL holds in any case.
@@ -69,7 +70,7 @@ class ActiveMetrics(NamedTuple):
 
 
 def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> Ints:
-    """Return the minutes between two requests, longer for watched idle metrics; note which are idle.
+    """Return the minutes between two requests, longer for watched idle metrics; store which are idle.
 
     longest: the longest interval of metrics of usage that are not idle, in minutes.
     """
@@ -77,12 +78,11 @@ def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> I
     is_idle = may_idle & _are_silent(rings, rows) & (cadences >= longest) & (cadences < NOT_READ)
     is_idle &= (rings.bound[rows] == NO_BOUND) & ~rings.pruned[rows]
     former_since = rings.idle_since[rows]
-    idle_since = np.where(
-        is_idle, np.where((former_since == NEVER) | (former_since > now), now, former_since), NEVER
-    )
-    rings.idle_since[rows], rings.cadence_if_active[rows] = idle_since, cadences
+    was_idle = (former_since != NEVER) & (former_since <= now)
+    since = np.where(was_idle, former_since, now)
+    rings.idle_since[rows], rings.cadence_if_active[rows] = np.where(is_idle, since, NEVER), cadences
     is_watched = is_idle & (now - rings.watched_at[rows] <= WATCHED_INTERVALS * max(longest, 1))
-    idle_for = now - np.where(is_idle, idle_since, now)
+    idle_for = np.where(is_idle, now - since, 0)
     planned: Ints = np.where(is_watched, idle_cadences(cadences, idle_for, longest), cadences)
     return planned
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# Minutes. No configured interval is longer. Intervals are lengthened up to it, and no further, for metrics
-# that are idle or proven safe, and to keep a budget.
+# Minutes. No configured interval is longer. Intervals are lengthened at most to this one: for metrics that
+# are idle or proven safe, and to keep within a budget.
 MAX_INTERVAL = 60
 
 

@@ -24,9 +24,9 @@ class MetricCadences:
 
     Iterate over `plan`, then read `planned`.
 
-    urgent: the series in danger, by slot. safe_series: finds the series that are safe because the
-    aggregates that their metrics are parts of are small. planned: the minutes between two requests of each
-    metric, which the planner then writes to the rings.
+    urgent: the series in danger, by slot. safe_series: finds the series that are safe because the aggregates
+    of their metrics are small. planned: the minutes between two requests of each metric, which the planner
+    then writes to the rings.
     """
 
     def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe_series: SafeSeries) -> None:
@@ -39,7 +39,7 @@ class MetricCadences:
             MAX_INTERVAL, intervals.longest
         )
         self._may_idle = np.ones(self._metric_count + 1, np.bool_)
-        self._stale_later = np.zeros(self._series_count + 1, np.int32)
+        self._stale_later_minutes = np.zeros(self._series_count + 1, np.int32)
 
     @property
     def planned(self) -> Ints:
@@ -97,11 +97,11 @@ class MetricCadences:
     def _plan_proving_metrics(self, now: int) -> None:
         """Plan the metrics that prove other metrics to be 0 or safe, as often as the other metrics need."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
-        newest = newest_of_namespaces(rings, planned < NOT_READ)
-        planned[newest] = np.minimum(planned[newest], throttled)
+        proving_rows = newest_of_namespaces(rings, planned < NOT_READ)
+        planned[proving_rows] = np.minimum(planned[proving_rows], throttled)
         plan_aggregates(rings, planned, throttled, rings.part_searches.paused(now))
         bounding = rings.bound[: self._metric_count]
-        self._may_idle[bounding[bounding != NO_BOUND]] = self._may_idle[newest] = False
+        self._may_idle[bounding[bounding != NO_BOUND]] = self._may_idle[proving_rows] = False
         aggregates = rings.whole[: self._metric_count]
         self._may_idle[aggregates[aggregates != NO_BOUND]] = False
 
@@ -120,19 +120,18 @@ class MetricCadences:
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
             # Twice, as a request may fail.
-            self._stale_later[slots] = np.maximum(
-                self._stale_later[slots], 2 * added_minutes[rows].max(axis=0)
+            self._stale_later_minutes[slots] = np.maximum(
+                self._stale_later_minutes[slots], 2 * added_minutes[rows].max(axis=0)
             )
             yield
-        fleet.set_stale_later(self._stale_later[:-1])
+        fleet.set_stale_later(self._stale_later_minutes[:-1])
 
 
 def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
     """Return, for each namespace with metrics that are zero when absent, the row with the newest point.
 
     The points of that row prove that a missing point of these metrics is a zero. So the row is read as often
-    as these metrics.
-    are_read: the metrics that are requested at all, by row.
+    as these metrics. are_read: the metrics that are requested at all, by row.
     """
     size = are_read.size
     namespaces, is_zero_when_absent, newest = (
@@ -140,10 +139,10 @@ def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
         rings.zero_when_absent[:size],
         rings.newest_point[:size],
     )
-    has_absent = np.zeros(rings.namespaces.size, np.bool_)
-    has_absent[namespaces[is_zero_when_absent]] = True
-    has_absent[NO_NAMESPACE] = False
-    candidates = np.flatnonzero(has_absent[namespaces] & ~is_zero_when_absent & (newest > NEVER) & are_read)
+    needs_proof = np.zeros(rings.namespaces.size, np.bool_)
+    needs_proof[namespaces[is_zero_when_absent]] = True
+    needs_proof[NO_NAMESPACE] = False
+    candidates = np.flatnonzero(needs_proof[namespaces] & ~is_zero_when_absent & (newest > NEVER) & are_read)
     latest = np.full(rings.namespaces.size, NEVER, np.int32)
     np.maximum.at(latest, namespaces[candidates], newest[candidates])
     candidates = candidates[newest[candidates] == latest[namespaces[candidates]]]

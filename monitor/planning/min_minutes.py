@@ -9,5 +9,5 @@ from rules.arrays import Ints
 
 def min_minutes(rings: Rings, rows: Ints) -> Ints:
     """Return, by metric, for how many minutes after a request another request would return nothing new."""
-    at_least: Ints = np.maximum(rings.delays(rows) // DELAY_DIVISOR, rings.period[rows])
-    return at_least
+    minutes: Ints = np.maximum(rings.delays(rows) // DELAY_DIVISOR, rings.period[rows])
+    return minutes

@@ -8,7 +8,7 @@ import numpy as np
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
-from monitor.fleet.namespaces import NEVER
+from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.ring_columns import NOT_READ, WINDOW
 from monitor.planning.budget import Budget
 from monitor.planning.budget_keeper import BudgetKeeper
@@ -23,7 +23,7 @@ from monitor.planning.safe_series import SafeSeries
 from rules.arrays import Flags, Floats, Ints
 
 BATCH_SIZE = 256  # series; finding their rises blocks other tasks for about 5 ms
-MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`
+MAX_CLOCK_DIFFERENCE = 2  # minutes by which the clock of a cell that calls `update` may be behind another's
 RISES_INTERVAL = 60  # minutes after which the rises of a series read every minute are found again
 DELAYS_INTERVAL = 60  # minutes after which learned delays are looked up again if all intervals are equal
 
@@ -135,13 +135,13 @@ class Planner:
     def _find_rises_of(self, slots: Ints) -> None:
         fleet = self._fleet
         minutes, usage = usage_histories(fleet, slots)
-        newest, first = minutes[:, -1], np.where(np.isnan(usage), -NEVER, minutes).min(axis=1)
+        newest, oldest = minutes[:, -1], np.where(np.isnan(usage), ALWAYS, minutes).min(axis=1)
         former_through = fleet.rises_through[slots]
         faded_former_rises = faded_rises(
             fleet.rises[slots], np.where(former_through == NEVER, 0, newest - former_through)
         )
         fleet.rises[slots] = np.fmax(faded_former_rises, highest_rises(usage))
-        fleet.rises_from[slots] = np.where(former_through == NEVER, first, fleet.rises_from[slots])
+        fleet.rises_from[slots] = np.where(former_through == NEVER, oldest, fleet.rises_from[slots])
         fleet.rises_through[slots] = newest
         is_near_edge = is_near(usage, fleet.high[slots, None] * fleet.limits_at(slots, newest)[:, None])
         last_near = np.where(is_near_edge, minutes, NEVER).max(axis=1)
@@ -170,7 +170,7 @@ class Planner:
         yield from metrics.plan(now)
         planned = metrics.planned
         if self.budget and (terms := self.budget.terms):
-            yield from self._keeper.keep(self.budget, terms, planned, now)
+            yield from self._keeper.keep_within(self.budget, terms, planned, now)
         fleet.rings.cadence[: planned.size] = np.where(planned <= self._intervals.shortest, 0, planned)
 
     def _alerting_flags(self) -> Flags:

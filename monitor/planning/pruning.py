@@ -17,8 +17,8 @@ from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 from rules.arrays import Flags, Floats, Ints
 
 BATCH_SIZE = 1024  # so many metrics are pruned in some milliseconds; then other tasks may run
-# The newest minutes, in which an aggregate may prove its parts to be 0. A part that is unknown for longer is
-# requested.
+# The number of newest minutes in which an aggregate may prove its parts to be 0. A part that is unknown for
+# longer is requested.
 SEEN_MINUTES = 60
 COST_DIVISOR = 2  # reading an aggregate costs at most half of what it saves
 EXACT_COUNT = 1 << 24  # the count up to which float32 holds all counts exactly
@@ -67,12 +67,12 @@ def prune(rings: Rings, rows: Ints, now: int) -> Ints:
     are_active[aggregate_of_row[rings.recent_max[rows] > 0]] = True
     known_through = np.minimum.reduce([column[aggregates] for column in _known_columns(rings)])
     rings.pruned[rows[~are_usable[aggregate_of_row]]] = False
-    is_idle = (are_usable & ~are_active)[aggregate_of_row]
-    for aggregate in aggregates[are_usable & ~are_active].tolist():
+    are_idle = are_usable & ~are_active
+    for aggregate in aggregates[are_idle].tolist():
         rings.part_searches.resume(aggregate)
-    _prune_parts_of_idle(
-        rings, rows[is_idle], np.minimum(known_through[aggregate_of_row[is_idle]], now - 1), now
-    )
+    is_part_of_idle = are_idle[aggregate_of_row]
+    proven_through = np.minimum(known_through[aggregate_of_row[is_part_of_idle]], now - 1)
+    _prune_parts_of_idle(rings, rows[is_part_of_idle], proven_through, now)
     at_once = [
         _prune_parts_of_active(
             rings, Parts(rows[aggregate_of_row == n], int(aggregates[n]), int(known_through[n])), minutes
@@ -95,14 +95,14 @@ def _are_read(rings: Rings, aggregates: Ints, now: int) -> Flags:
     return are_read
 
 
-def _prune_parts_of_idle(rings: Rings, rows: Ints, known_through: Ints, now: int) -> None:
+def _prune_parts_of_idle(rings: Rings, rows: Ints, proven_through: Ints, now: int) -> None:
     """Prune parts of aggregates that were 0 in all known minutes of the last hour.
 
-    known_through: for each part, the minute up to which its aggregate is known.
+    proven_through: for each part, the minute up to which its aggregate is known.
     """
     is_gapless = rings.polled_through[rows] >= now - SEEN_MINUTES - 1
     rings.pruned[rows] = is_gapless
-    _mark_proven(rings, rows[is_gapless], known_through[is_gapless])
+    _mark_proven(rings, rows[is_gapless], proven_through[is_gapless])
 
 
 def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
@@ -133,9 +133,9 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
 
 def _saved_rate(rings: Rings, parts: Parts) -> float:
     """Return the requests a minute that an aggregate saves while none of its parts is requested at once."""
-    silent = parts.rows[~(rings.recent_max[parts.rows] > 0)]
-    cadences = np.maximum(rings.cadence[np.append(silent, parts.aggregate)], 1)
-    return float((1 / cadences[:-1]).sum() - 1 / cadences[-1])
+    silent_rows = parts.rows[~(rings.recent_max[parts.rows] > 0)]
+    parts_rate = (1 / np.maximum(rings.cadence[silent_rows], 1)).sum()
+    return float(parts_rate - 1 / max(int(rings.cadence[parts.aggregate]), 1))
 
 
 def _requested_through(rings: Rings, rows: Ints, now: int) -> Ints:
@@ -226,7 +226,7 @@ def plan_aggregates(rings: Rings, cadences: Ints, longest: int, paused: Sequence
     The parts above 0 are read as often as their aggregate, so that the other parts are proven, unless there
     are so many of them that this costs more than it saves. cadences: of all metrics, in minutes. longest: the
     longest cadence of an aggregate. paused: the aggregates that save nothing, as their parts are requested at
-    once too often. They get the longest cadence, so that it is noticed when this changes.
+    once too often. They are still read, at the longest cadence, so that it is noticed when this changes.
     """
     size = cadences.size
     parts = np.flatnonzero(rings.bound[:size] != NO_BOUND)
@@ -239,7 +239,8 @@ def plan_aggregates(rings: Rings, cadences: Ints, longest: int, paused: Sequence
     aggregates = np.flatnonzero(part_counts)
     cadence = np.clip(np.ceil(COST_DIVISOR / saved_rates[aggregates]), 1, longest).astype(np.int32)
     cadence[np.isin(aggregates, paused)] = longest
-    is_useless = rings.distrusted[aggregates] | (cadence * saved_rates[aggregates] <= 1)
+    costs_what_it_saves = 1 / cadence >= saved_rates[aggregates]
+    is_useless = rings.distrusted[aggregates] | costs_what_it_saves
     is_read_anyway = rings.use_count[aggregates] > part_counts[aggregates]
     cadences[aggregates] = np.where(
         is_read_anyway, np.minimum(cadence, cadences[aggregates]), np.where(is_useless, NOT_READ, cadence)

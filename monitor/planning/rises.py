@@ -29,7 +29,7 @@ def highest_rises(usage: Floats) -> Floats:
 
 
 def faded_rises(rises: Floats, minutes: Ints) -> Floats:
-    """Return rises, [series, horizon], as they are remembered after the minutes of each series."""
+    """Return what is left of remembered rises, [series, horizon], after `minutes` of each series."""
     return rises * np.float32(0.5) ** (minutes[:, None].astype(np.float32) / HALF_LIFE)
 
 

@@ -55,5 +55,6 @@ def are_read(rings: Rings, aggregates: Ints, now: int) -> Flags:
     """Return which aggregates were read as planned, and have the points that AWS should have published."""
     cadence = np.maximum(rings.cadence[aggregates], 1)
     late_by = rings.delays(aggregates) + rings.period[aggregates] + LATE_BY
-    as_planned: Flags = (cadence < NOT_READ) & (rings.latest_minute[aggregates] >= now - cadence - late_by)
-    return as_planned
+    earliest = now - cadence - late_by
+    were_read: Flags = (cadence < NOT_READ) & (rings.latest_minute[aggregates] >= earliest)
+    return were_read

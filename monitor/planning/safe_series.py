@@ -1,6 +1,6 @@
-"""Finds the series that are safe because the aggregates that their metrics are parts of are small.
+"""Finds the series that are safe because the aggregates of their metrics are small.
 
-Plans how often these aggregates are read.
+A metric of such a series is a part of an aggregate. Plans how often these aggregates are read.
 """
 
 from collections.abc import Iterator
@@ -108,7 +108,7 @@ class SafeSeries:
         """Choose the series that are safe, and plan the aggregates that are read for these series alone.
 
         An aggregate that other series need is read no more often for its parts. planned: the minutes between
-        two requests of each metric, as the series that are no candidates need them; changed in place.
+        two requests of each metric, as needed by the series that are not candidates; changed in place.
         """
         rings, longest = self._fleet.rings, self._intervals.longest
         parts = np.flatnonzero(self._aggregate != NO_BOUND)
@@ -116,18 +116,14 @@ class SafeSeries:
         minutes = np.maximum(planned[aggregates], min_minutes(rings, aggregates))
         are_needed = rings.use_count[aggregates] > np.bincount(aggregate_of_part, minlength=aggregates.size)
         minutes = np.where(are_needed, minutes, longest)
-        saved = np.bincount(
-            aggregate_of_part,
-            self._saved_requests(self._are_safe(parts, minutes[aggregate_of_part]))[parts],
-            aggregates.size,
-        )
+        is_safe = self._are_safe(parts, minutes[aggregate_of_part])
+        saved = np.bincount(aggregate_of_part, self._saved_rates(is_safe)[parts], aggregates.size)
         saved_if_all_safe = np.bincount(
-            aggregate_of_part,
-            self._saved_requests(np.ones(self._aggregates_interval.size, np.bool_))[parts],
-            aggregates.size,
+            aggregate_of_part, self._saved_rates(np.ones_like(is_safe))[parts], aggregates.size
         )
         are_unknown = now - rings.requested_through[aggregates].astype(np.int64) > MAX_INTERVAL
-        pays = np.where(are_unknown, saved_if_all_safe, saved) > 1 / max(longest, 1)
+        aggregate_rate = 1 / max(longest, 1)  # requests a minute that reading the aggregate costs
+        pays = np.where(are_unknown, saved_if_all_safe, saved) > aggregate_rate
         planned[aggregates] = np.where(are_needed, planned[aggregates], np.where(pays, longest, NOT_READ))
         self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[aggregate_of_part])
 
@@ -140,7 +136,7 @@ class SafeSeries:
             is_safe[slots] &= self._aggregates_interval[slots] >= minutes_of_row[rows].max(axis=0)
         return is_safe
 
-    def _saved_requests(self, is_safe: Flags) -> Floats:
+    def _saved_rates(self, is_safe: Flags) -> Floats:
         """Return the requests a minute of each metric that are saved if these series are safe."""
         saved = np.zeros(self._size, np.float32)
         for slots, rows, _ in self._parts:

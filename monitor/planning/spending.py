@@ -9,9 +9,9 @@ import msgspec
 class SavedSpending(msgspec.Struct, frozen=True):
     """The dollars by which an account is ahead of its budget.
 
-    A budget grows evenly over a month. account: empty if all accounts share the budget. dollars: those that
-    were spent, or are about to be spent, beyond what the budget had grown to. at: the time at which this was
-    true, in epoch seconds. budget: the dollars a month at that time.
+    A budget grows evenly over a month. account: empty if all accounts share the budget. dollars: spent, or
+    about to be spent, beyond what the budget had grown to at the time `at`, in epoch seconds. budget: the
+    dollars a month at that time.
     """
 
     account: str

@@ -48,12 +48,12 @@ class PlanTelemetry:
 
 def pruned_metrics(fleet: Fleet) -> Mapping[str, int]:
     """Return, by account, the number of metrics that are pruned or proven safe by a metric of the whole."""
-    numbers = Counter[str]()
+    counts = Counter[str]()
     for cell in {group[:2] for group in fleet.groups}:
         rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
         is_spared = fleet.rings.pruned[rows] | ~np.isnan(fleet.rings.safe_below[rows])
-        numbers[cell[0]] += int(np.count_nonzero(is_spared))
-    return numbers
+        counts[cell[0]] += int(np.count_nonzero(is_spared))
+    return counts
 
 
 def planned_delays(fleet: Fleet, poll_interval: float) -> Mapping[str, Mapping[float, float]]:
@@ -64,7 +64,7 @@ def planned_delays(fleet: Fleet, poll_interval: float) -> Mapping[str, Mapping[f
     """
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
-        minutes[block.slots] = minutes_until_known(fleet.rings, block.rows).max(axis=0)
+        minutes[block.slots] = minutes_between_reads(fleet.rings, block.rows).max(axis=0)
     index_by_account = {
         account: index for index, account in enumerate(sorted({group[0] for group in fleet.groups}))
     }
@@ -75,7 +75,7 @@ def planned_delays(fleet: Fleet, poll_interval: float) -> Mapping[str, Mapping[f
     return {account: _quantiles(counts[index], poll_interval) for account, index in index_by_account.items()}
 
 
-def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
+def minutes_between_reads(rings: Rings, rows: Ints) -> Ints:
     """Return the planned minutes between two reads of each metric.
 
     A metric that is proven safe by a metric of the whole has the minutes of the metric of the whole.

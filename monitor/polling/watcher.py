@@ -32,7 +32,7 @@ from monitor.lib.cooperative import LoopTurns
 from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.planner import Planner, no_slots
 from monitor.planning.spending import InMemorySpendingStore, SpendingStore
 from monitor.polling.cell_starts import CellStarts
@@ -60,9 +60,11 @@ DUPLICATE_ENTRY = Failure(
 def budget_of(telemetry: AwsTelemetry, store: SpendingStore) -> Budget:
     """Return a budget that charges counted metrics and listings, and saves its spending in a store."""
 
-    def billed() -> Mapping[str, Billed]:
+    def billed() -> Mapping[str, BilledAmounts]:
         metrics, listings = telemetry.metrics_by_account, telemetry.listings_by_account
-        return {account: Billed(metrics[account], listings[account]) for account in {*metrics, *listings}}
+        return {
+            account: BilledAmounts(metrics[account], listings[account]) for account in {*metrics, *listings}
+        }
 
     return Budget(store, time.monotonic, time.time, billed, telemetry.partitions)
 
@@ -140,18 +142,18 @@ class Watcher:
 
     def __post_init__(self) -> None:
         # The declarations of other services are not even loaded.
-        watched = self.registry.collectors_of(self.config.monitored_services(self.registry))
-        self._metric_services = MetricServices(watched)
+        collectors = self.registry.collectors_of(self.config.monitored_services(self.registry))
+        self._metric_services = MetricServices(collectors)
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
         self._collectors = {
             collector.service: signals.without_unread_signals(collector, self.registry)
-            for collector in watched
+            for collector in collectors
         }
         self._used_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}
         self.signals_off = [signal.id for signal in self.config.signals_off(self.registry)]
         self._entries = self.config.monitored_accounts(self.registry)
-        self.shared_aws = SharedAws(self.clients or ClientCache(), rates=call_rates(watched))
+        self.shared_aws = SharedAws(self.clients or ClientCache(), rates=call_rates(collectors))
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._configured_budget())
         self.open_attempted, self.accounts = {}, {}
         for account in self._entries:
@@ -418,29 +420,30 @@ class Watcher:
         """
         accounts = await self.open_all()
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
-        cells = [*accounts, *(cell for link in self.linked.links.values() for cell in link.cells())]
-        steps, done = (2 if with_polls else 1) * len(cells), 0
+        linked_watchers = (watched for link in self.linked.links.values() for watched in link.cells())
+        watchers = [*accounts, *linked_watchers]
+        step_count, finished_count = (2 if with_polls else 1) * len(watchers), 0
 
         def count_step() -> None:
-            nonlocal done
-            done += 1
-            report(done, steps)
+            nonlocal finished_count
+            finished_count += 1
+            report(finished_count, step_count)
 
-        async def run_inventory(cell: CellWatcher) -> None:
+        async def run_inventory(watched: CellWatcher) -> None:
             await self._cell_starts.wait_for_turn()
-            await cell.run_inventory()
+            await watched.run_inventory()
             count_step()
 
-        async def run_poll(cell: CellWatcher) -> None:
-            await cell.run_poll()
+        async def run_poll(watched: CellWatcher) -> None:
+            await watched.run_poll()
             count_step()
 
-        await asyncio.gather(*map(run_inventory, cells))
+        await asyncio.gather(*map(run_inventory, watchers))
         if with_polls:
-            await asyncio.gather(*map(run_poll, cells))  # concurrently, as cells share calls
-        for cell, account in accounts.items():
-            if cell.cell.region_check.disabled.is_set():
-                await self._skip(account, cell)
+            await asyncio.gather(*map(run_poll, watchers))  # concurrently, as cells share calls
+        for watched, account in accounts.items():
+            if watched.cell.region_check.disabled.is_set():
+                await self._skip(account, watched)
 
     def cell_statuses(self) -> list[CellStatus]:
         """Return copies of the present status of all cells."""
@@ -459,7 +462,8 @@ class Watcher:
     def pending(self) -> list[str]:
         """Return the accounts that were not opened and the services that were not read yet, as texts."""
         unopened = self.members.pending()
-        unopened += [f"account {name}" for name, tried in self.open_attempted.items() if not tried.is_set()]
+        attempts = self.open_attempted.items()
+        unopened += [f"account {name}" for name, attempted in attempts if not attempted.is_set()]
         links = self.linked.links.items()
         unopened += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
         cells = [(key, cell.pending) for key, cell in self.cells.items()]

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
 from monitor.fleet.ring_columns import WINDOW
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.server.web_app import create_app
@@ -58,7 +58,7 @@ async def test_a_metric_with_few_points_is_advised_to_be_streamed(
 )
 async def test_the_budget_is_reported(server: Server, dollars: float, expected: str) -> None:
     add(server.fleet, key("orders"))
-    budget = Budget(InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, dict[str, Billed])
+    budget = Budget(InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, dict[str, BilledAmounts])
     budget.configure(BudgetTerms(dollars))
     budget.allowance(ACCOUNT).set_polled_count(2)
     server.app = create_app(replace(server.state, budget=budget))

@@ -19,7 +19,7 @@ from monitor.forecast.past_reader import PastReader, ReadLimits
 from monitor.lookback.replay import Judging, Replay
 from monitor.lookback.sample_file import chunk_count
 from monitor.lookback.ways import Way
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.planning.settings import BudgetTerms
@@ -272,7 +272,7 @@ async def test_minutes_are_read_only_if_the_budget_allows() -> None:
 
     def planner(fleet: Fleet) -> Planner:
         budget = Budget(
-            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: Billed(billed[0])}
+            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: BilledAmounts(billed[0])}
         )
         budget.configure(BudgetTerms(10.0))
         return Planner(fleet, Intervals(1, 1, 1), budget=budget)

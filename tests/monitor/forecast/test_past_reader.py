@@ -15,7 +15,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.past_metrics import METRICS_AT_ONCE
 from monitor.forecast.past_reader import IDLE_INTERVAL, PastReader
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.planning.settings import BudgetTerms
@@ -256,7 +256,7 @@ async def test_the_past_is_read_only_if_the_budget_allows() -> None:
     def planner(dollars: float, fleet: Fleet) -> Planner:
         charged = count(0, 1000)
         budget = Budget(
-            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: Billed(next(charged))}
+            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: BilledAmounts(next(charged))}
         )
         budget.configure(BudgetTerms(dollars))
         return Planner(fleet, Intervals(1, 1, 1), budget=budget)

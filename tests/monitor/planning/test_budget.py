@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.cost.prices import LIST_PRICES, PRICES
 from monitor.planning.allowance import MAX_ADVANCE, MINUTES_PER_MONTH
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore, SavedSpending
 
@@ -39,7 +39,7 @@ class Processes:
 
     def restart(self) -> None:
         """Start a process that knows only the stored spending."""
-        self.billed = dict[str, Billed]()
+        self.billed = dict[str, BilledAmounts]()
         self.budget = Budget(
             self.store,
             lambda: self.now,
@@ -52,14 +52,14 @@ class Processes:
     async def request(self, metrics: int, account: str = "a") -> int:
         """Request as many of these metrics as are granted, and return their number."""
         async with self.budget.grant(account, metrics) as granted:
-            self.bill(Billed(granted), account)
+            self.bill(BilledAmounts(granted), account)
         return granted
 
-    def bill(self, added: Billed, account: str = "a") -> None:
+    def bill(self, added: BilledAmounts, account: str = "a") -> None:
         """Have AWS bill more metrics and listings."""
-        before = self.billed.get(account, Billed())
-        self.billed[account] = Billed(before.metrics + added.metrics, before.listings + added.listings)
-        self.spent += added.dollars_since(Billed(), self.terms.prices["aws"])
+        before = self.billed.get(account, BilledAmounts())
+        self.billed[account] = BilledAmounts(before.metrics + added.metrics, before.listings + added.listings)
+        self.spent += added.dollars_since(BilledAmounts(), self.terms.prices["aws"])
 
     @property
     def earned(self) -> float:
@@ -141,13 +141,13 @@ async def test_requests_before_a_reload_are_charged_exactly_once() -> None:
 
 async def test_listings_and_requests_without_a_reservation_are_charged() -> None:
     processes = Processes()
-    processes.bill(Billed(metrics=4_000, listings=5_000))
+    processes.bill(BilledAmounts(metrics=4_000, listings=5_000))
     assert await processes.request(100_000) == pytest.approx(1_000, abs=1)
 
 
 async def test_prices_that_change_at_a_reload_apply_to_later_requests() -> None:
     processes = Processes()
-    processes.bill(Billed(metrics=5_000))
+    processes.bill(BilledAmounts(metrics=5_000))
     processes.terms = BudgetTerms(DOLLARS, False, {"aws": replace(LIST_PRICES, metric=METRIC_PRICE / 2)})
     processes.budget.configure(processes.terms)
     assert await processes.request(100_000) == pytest.approx(10_000, abs=1)
@@ -190,7 +190,7 @@ async def test_a_change_between_a_shared_budget_and_a_budget_for_each_account_gi
 async def test_accounts_that_are_not_billed_in_dollars_are_neither_charged_nor_limited() -> None:
     processes = Processes()
     processes.partitions |= {"china": "aws-cn", "gov": "aws-us-gov"}
-    processes.bill(Billed(metrics=10**9), "china")
+    processes.bill(BilledAmounts(metrics=10**9), "china")
     assert await processes.request(10**6, "gov") == 10**6
     assert (
         not processes.budget.covers("china")
@@ -204,8 +204,8 @@ async def test_each_account_is_charged_the_prices_of_its_partition() -> None:
     dearer = replace(LIST_PRICES, metric=2 * METRIC_PRICE)
     processes = Processes(BudgetTerms(DOLLARS, prices={**PRICES, "aws-us-gov": dearer}))
     processes.partitions["gov"] = "aws-us-gov"
-    processes.bill(Billed(metrics=2_500), "gov")
-    processes.bill(Billed(metrics=3_000), "a")
+    processes.bill(BilledAmounts(metrics=2_500), "gov")
+    processes.bill(BilledAmounts(metrics=3_000), "a")
     assert await processes.request(10**6, "gov") == pytest.approx(1_000, abs=1)
 
 

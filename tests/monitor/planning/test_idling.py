@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.cost.prices import LIST_PRICES
 from monitor.planning.allowance import MINUTES_PER_MONTH
-from monitor.planning.idling import IDLE_AFTER, LIST_DELAY, idle_bound, idle_cadences, requests_saved
+from monitor.planning.idling import IDLE_AFTER, LIST_DELAY, idle_cadences, max_idle_delay, requests_saved
 from monitor.planning.intervals import MAX_INTERVAL
 from rules.arrays import Floats
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Lists, Simulation
@@ -84,7 +84,7 @@ def test_the_first_new_point_of_an_idle_series_is_read_within_the_bound(
         are_new = (found_at < 0) & (simulation.known_through() >= np.array(active_from))
         found_at[are_new] = minute
     assert (found_at >= 0).all()
-    assert (found_at - np.array(active_from) <= DELAY + 1 + idle_bound(MAX_USAGE_INTERVAL)).all()
+    assert (found_at - np.array(active_from) <= DELAY + 1 + max_idle_delay(MAX_USAGE_INTERVAL)).all()
 
 
 @settings(max_examples=6, deadline=None)

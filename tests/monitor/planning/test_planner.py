@@ -13,7 +13,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import PRUNED_INTERVAL, WINDOW
 from monitor.planning.allowance import MINUTES_PER_MONTH, minimum_dollars
-from monitor.planning.budget import Billed, Budget
+from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
@@ -130,7 +130,9 @@ def budget_of(dollars: float, simulation: Simulation) -> Budget:
     def clock() -> float:
         return simulation.minute * 60.0
 
-    budget = Budget(InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: Billed(simulation.requested)})
+    budget = Budget(
+        InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: BilledAmounts(simulation.requested)}
+    )
     budget.configure(BudgetTerms(dollars))
     return budget
 
