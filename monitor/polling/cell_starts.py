@@ -23,8 +23,8 @@ class CellStarts:
         """Wait until a cell may start."""
         async with self._turn:
             clock = asyncio.get_running_loop().time
-            latest, lag = clock() + MAX_CELL_WAIT, MAX_LAG
-            while lag >= MAX_LAG and clock() < latest:
+            deadline, lag = clock() + MAX_CELL_WAIT, MAX_LAG
+            while lag >= MAX_LAG and clock() < deadline:
                 before = clock()
                 await asyncio.sleep(LAG_INTERVAL)
                 lag = clock() - before - LAG_INTERVAL

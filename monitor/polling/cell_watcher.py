@@ -17,11 +17,11 @@ from monitor.cost.prices import LIST_PRICES, AccountPrices, PriceTable
 from monitor.lib.schedule import Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.intervals import MAX_INTERVAL
+from monitor.polling.empty_inventories import EmptyInventories
 from monitor.polling.idle_watch import IdleWatch
 from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
-from monitor.polling.unused_service import UnusedService
 
 MAX_SERVICE_STARTS_PER_SECOND = 400.0  # by cells that share a limiter; all at once would block the loop
 MAX_REQUESTED_INVENTORIES = 16  # services that may be queued for an unscheduled inventory
@@ -55,12 +55,13 @@ class CellWatcher:
         self.poll_status, self.poll_phase, self.activity_status = RunStatus(), "", RunStatus()
         self.on_denial: Callable[[], None] = lambda: None
         self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
-        self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
+        self._service_inventoried, self._tags_read = asyncio.Event(), asyncio.Event()
+        self._is_first_poll = True
         self._requested_services = asyncio.Queue[str](MAX_REQUESTED_INVENTORIES)
         self._poll_lock, self._poll_requested = asyncio.Lock(), asyncio.Event()
         self._quotas_requested = asyncio.Event()
         self._inventory_locks = {service: asyncio.Lock() for service in self.services}
-        self._unused = {service: UnusedService() for service in self.services}
+        self._empty_inventories = {service: EmptyInventories() for service in self.services}
 
     @property
     def has_read(self) -> bool:
@@ -88,8 +89,8 @@ class CellWatcher:
                 if collector.reads_last:
                     await self._wait_for_others()
                 status = await self.inventory.run(collector, by_turns=by_turns)
-            is_unused = not (self.inventory.found_counts[collector.service] or status.failures)
-            self._unused[collector.service].record(is_unused, asyncio.get_running_loop().time())
+            is_empty = not (self.inventory.found_counts[collector.service] or status.failures)
+            self._empty_inventories[collector.service].record(is_empty, asyncio.get_running_loop().time())
             self._schedule_confirmation(status, partial(self._request_confirmation, collector.service))
         finally:
             self._mark_inventoried(collector.service)
@@ -103,36 +104,31 @@ class CellWatcher:
     async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:
         """Run the inventory of a service, unless it is unused and it is too early to look again."""
         now = asyncio.get_running_loop().time()
-        unused = self._unused[collector.service]
-        if collector.reads_last or unused.is_due(now, interval):
+        empty_inventories = self._empty_inventories[collector.service]
+        if collector.reads_last or empty_inventories.is_due(now, interval):
             await self._inventory_service(collector)
-        wait = interval if collector.reads_last else unused.interval(interval)
-        self.inventory.statuses[collector.service].set_interval(wait)
+        next_interval = interval if collector.reads_last else empty_inventories.interval(interval)
+        self.inventory.statuses[collector.service].set_interval(next_interval)
 
-    async def _read_waiting(self) -> None:
+    async def _inventory_waiting_services(self) -> None:
         """Run the inventories of the services whose resources wait for their turn to be read."""
         statuses = self.inventory.statuses
-        waiting = [
-            collector
+        inventories = (
+            self._run_once("inventory", partial(self._inventory_service, collector))
             for collector in self._collectors
             if collector.service in statuses and statuses[collector.service].waiting
-        ]
-        await asyncio.gather(
-            *(
-                self._run_once("inventory", partial(self._inventory_service, collector))
-                for collector in waiting
-            )
         )
+        await asyncio.gather(*inventories)
 
-    async def _read_waiting_again(self) -> None:
+    async def _inventory_waiting_on_schedule(self) -> None:
         name = f"{'/'.join(self.cell.key)}/waiting"
         async for _ in self._timings.schedule(name, self._timings.waiting_interval).ticks():
-            await self._read_waiting()
+            await self._inventory_waiting_services()
 
     def _mark_inventoried(self, service: str) -> None:
         if service in self._not_inventoried:
             self._not_inventoried.discard(service)
-            self._has_new_services.set()
+            self._service_inventoried.set()
             self._mark_others_inventoried()
         if not self._not_inventoried:
             self.inventoried_once.set()
@@ -160,8 +156,8 @@ class CellWatcher:
     @property
     def statuses(self) -> Mapping[str, RunStatus]:
         """The status of the inventories, by service, and under ACTIVITY that of lists of active metrics."""
-        lists = {ACTIVITY: self.activity_status} if self.activity_status.ended_at else {}
-        return {**self.inventory.statuses, **lists}
+        activity = {ACTIVITY: self.activity_status} if self.activity_status.ended_at else {}
+        return {**self.inventory.statuses, **activity}
 
     @property
     def pending(self) -> list[str]:
@@ -177,7 +173,7 @@ class CellWatcher:
         return f"{service}: {found_count:,} series so far" if found_count else service
 
     def may_discover(self, service: str) -> bool:
-        """Return true until the first inventory of a service has ended."""
+        """Return whether the first inventory of a service may still find series, as it has not ended."""
         return service in self._not_inventoried
 
     def request_inventory(self, service: str) -> None:
@@ -260,8 +256,8 @@ class CellWatcher:
         while not self.polled_once.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timings.first_polls_interval):
-                    await self._has_new_services.wait()
-            self._has_new_services.clear()
+                    await self._service_inventoried.wait()
+            self._service_inventoried.clear()
             if self.reader.has_new_metrics or self.inventoried_once.is_set():
                 await self._run_once("poll", self._poll_new_metrics)
         self.reader.finish_first_polls()
@@ -298,28 +294,28 @@ class CellWatcher:
         tags = schedule(f"{name}/{TAGS}", config.inventory_interval), self._read_tags
         async with asyncio.TaskGroup() as loops:
             loops.create_task(repeat_all("inventory", (tags, *inventories), telemetry, admit))
-            loops.create_task(self._read_waiting_again())
-            retries = schedule(f"{name}/quotas", self._timings.quota_retry_interval)
-            loops.create_task(repeat("quotas", retries, self.inventory.quotas.read, telemetry))
+            loops.create_task(self._inventory_waiting_on_schedule())
+            quota_schedule = schedule(f"{name}/quotas", self._timings.quota_retry_interval)
+            loops.create_task(repeat("quotas", quota_schedule, self.inventory.quotas.read, telemetry))
             loops.create_task(self._run_requested_quotas())
             loops.create_task(self._run_requested_inventories())
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
             if watch := self._idle_watch(config.price_table):
-                lists = schedule(f"{name}/{ACTIVITY}", watch.list_interval * 60.0)
-                listing = partial(self._list_active, watch)
-                loops.create_task(repeat("activity", lists, listing, telemetry))
+                list_schedule = schedule(f"{name}/{ACTIVITY}", watch.list_interval * 60.0)
+                list_active = partial(self._list_active, watch)
+                loops.create_task(repeat("activity", list_schedule, list_active, telemetry))
             loops.create_task(
                 repeat("poll", self._poll_schedule(config.interval), self._poll_on_schedule, telemetry)
             )
 
     def _idle_watch(self, table: PriceTable) -> IdleWatch | None:
-        """Return the watch by which idle metrics are read more rarely than others; None if they cannot be."""
+        """Return the watch that lets idle metrics be read more rarely; None if nothing is to be gained."""
         reader, planner = self.reader, self.reader.planner
         if not planner or planner.reads_all_equally or planner.longest >= MAX_INTERVAL:
             return None
-        payers = AccountPrices(table, self.cell.telemetry.partitions)
-        prices = payers.of(self.cell.signing_account) or LIST_PRICES  # only their ratio counts
+        account_prices = AccountPrices(table, self.cell.telemetry.partitions)
+        prices = account_prices.of(self.cell.signing_account) or LIST_PRICES  # only their ratio counts
         watch = IdleWatch(reader.cell, reader.fleet, reader.metric_services, planner, prices)
         watch.on_wake = self._poll_requested.set
         return watch

@@ -84,11 +84,11 @@ def request_body(
         account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}
     }
     if accounts:
-        of_accounts = (
+        account_queries = (
             b'{"Id":"m%d",%b"MetricStat":%b}' % (n, account_members.get(accounts.get(n, ""), b""), metric)
             for n, metric in metrics.items()
         )
-        queries = b",".join(of_accounts)
+        queries = b",".join(account_queries)
     else:
         queries = b",".join(map(b'{"Id":"m%d","MetricStat":%b}'.__mod__, metrics.items()))
     paging = b',"NextToken":%s' % msgspec.json.encode(token) if token else b""

@@ -29,10 +29,10 @@ class DefaultQuotaBook(QuotaBook):
 
     def add_services(self, service_codes: Iterable[str]) -> None:
         """Have the next reading, and each later one, read the quotas of these service codes, too."""
-        self._wanted |= dict.fromkeys(code for code in service_codes if code in self._quotas)
+        self._service_codes |= dict.fromkeys(code for code in service_codes if code in self._quotas)
 
     def known_quotas(self, in_use: Set[str]) -> KnownQuotas:
-        """Return what is known of the quotas of the service codes in use, and add these service codes."""
+        """Return what is known of the quotas of the service codes in use; `add_services` these codes, too."""
         self.add_services(in_use)
         return KnownQuotas(
             lists={code: self.lists[code] for code in in_use & self.lists.keys()},

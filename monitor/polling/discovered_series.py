@@ -23,12 +23,12 @@ class DiscoveredSeries:
 
     def __iter__(self) -> Iterator[Key]:
         """Yield the keys of the series of all services."""
-        return (key for found in self._by_service.values() for key in found)
+        return (key for sources in self._by_service.values() for key in sources)
 
     def __ior__(self, other: Self) -> Self:
         """Add the series that the inventories before a reload of the configuration found."""
-        for service, found in other._by_service.items():
-            self._by_service.setdefault(service, {}).update(found)
+        for service, sources in other._by_service.items():
+            self._by_service.setdefault(service, {}).update(sources)
         return self
 
     def of_service(self, service: str) -> Mapping[Key, Source]:
@@ -36,8 +36,8 @@ class DiscoveredSeries:
         return self._by_service.get(service, NO_SERIES)
 
     def of_source(self, source: Source) -> list[Key]:
-        """Return the series whose last source is this one."""
-        return [key for key, found_by in self.of_service(source[0]).items() if found_by == source]
+        """Return the series that `source` found last."""
+        return [key for key, last_source in self.of_service(source[0]).items() if last_source == source]
 
     def add(self, key: Key, source: Source) -> None:
         """Add a series, or replace the source of a known series."""

@@ -45,7 +45,7 @@ class HistoryReader:
     ) -> None:
         self.source, self._rings = source, rings
         self._write_points, self._report_finished = write_points, report_finished
-        self._failed_in_a_row = 0
+        self._consecutive_failures = 0
         self._write_error: OSError | None = None
 
     async def read(self, metrics: Mapping[bytes, int], minutes: range) -> list[Failure]:
@@ -55,13 +55,13 @@ class HistoryReader:
         """
         failures: list[Failure] = []
         for region, region_metrics in self.source.metric_services.by_region(metrics).items():
-            self._failed_in_a_row = 0
+            self._consecutive_failures = 0
             cell = self.source.cell.in_region(region or self.source.cell.region)
             caller = MetricCaller(cell, PAST_POINTS_PER_SECOND)
             requests = self._requests(region_metrics, minutes)
             workers = (self._work(caller, requests) for _ in range(MAX_CONCURRENT_CALLS))
-            worker_failures = await asyncio.gather(*workers)
-            failures += [failure for of_worker in worker_failures for failure in of_worker]
+            for worker_failures in await asyncio.gather(*workers):
+                failures += worker_failures
         if self._write_error:
             raise self._write_error
         return failures
@@ -77,7 +77,7 @@ class HistoryReader:
     def _requests(self, metrics: Mapping[bytes, int], minutes: range) -> Iterator[MetricRequest]:
         """Yield requests, each for metrics of one period.
 
-        After too many failures, the remaining metrics are not requested, and reported as finished.
+        After too many failures, the remaining metrics are reported as finished without a request.
         """
         rows = np.fromiter(metrics.values(), np.int32, len(metrics))
         queries = np.array([*metrics], np.object_)
@@ -86,11 +86,11 @@ class HistoryReader:
             whole_periods = range(minutes.start // period * period, minutes.stop // period * period)
             metrics_per_page = max(1, MAX_POINTS_PER_PAGE * period // max(len(whole_periods), 1))
             call_size = min(MAX_METRICS_PER_CALL, metrics_per_page)
-            of_period = np.flatnonzero(periods == period)
-            order = of_period[np.argsort(rows[of_period])]
+            period_indexes = np.flatnonzero(periods == period)
+            order = period_indexes[np.argsort(rows[period_indexes])]
             for first in range(0, order.size, call_size):
                 part = order[first : first + call_size]
-                if self._failed_in_a_row < MAX_CONSECUTIVE_FAILURES and not self._write_error:
+                if self._consecutive_failures < MAX_CONSECUTIVE_FAILURES and not self._write_error:
                     part_queries = [with_period(query, period) for query in queries[part].tolist()]
                     yield MetricRequest(part_queries, rows[part], whole_periods, minutes.stop, period)
                 else:
@@ -104,7 +104,7 @@ class HistoryReader:
             if len(request.metrics) == 1:
                 return [error.failure]
             return [failure for half in request.halves for failure in await self._read(caller, half)]
-        self._failed_in_a_row = self._failed_in_a_row + 1 if failures else 0
+        self._consecutive_failures = self._consecutive_failures + 1 if failures else 0
         return failures
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:

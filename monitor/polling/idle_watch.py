@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import compress
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ class IdleMetrics:
 
 @dataclass(eq=False)
 class IdleWatch:
-    """Lists the metrics of one cell that had points recently, and makes idle ones among them due at once.
+    """Lists the metrics of one cell that had points recently, and has the idle ones among them read at once.
 
     prices: of requested metrics and of list pages. on_wake: called when a metric is to be read at once.
     pages: how many pages the last `update` read.
@@ -96,38 +97,35 @@ class IdleWatch:
         """Request each list that costs less than it saves; return the failures, without duplicates."""
         failures: dict[Failure, None] = {}
         self.pages = 0
-        for listing, idle in (await self._idle(now)).items():
+        for listing, idle in (await self._idle_metrics(now)).items():
             if self._skipped_until.get(listing, NEVER) > now:
                 continue
             try:
-                self.pages += await self._update(listing, idle, now)
+                self.pages += await self._update_list(listing, idle, now)
             except Exception as error:  # an error of AWS, or an unexpected response
                 failures[failure_from(error, OPERATION)] = None
         self.fleet.monthly_lists[self.cell.key] = self.pages * MINUTES_PER_MONTH / self.list_interval
         return tuple(failures)
 
-    async def _idle(self, now: int) -> Mapping[Listing, IdleMetrics]:
+    async def _idle_metrics(self, now: int) -> Mapping[Listing, IdleMetrics]:
         """Return the metrics that are idle and not streamed, by the list that would contain them."""
         rings, metrics = self.fleet.rings, self.fleet.metrics(self.cell.key)
         rows = np.fromiter(metrics.values(), np.int32, len(metrics))
         is_idle = (rings.idle_since[rows] > NEVER) & ~rings.is_streamed(rows, now)
-        idle = {
-            query: row for (query, row), flag in zip(metrics.items(), is_idle.tolist(), strict=True) if flag
-        }
-        found = defaultdict[Listing, IdleMetrics](IdleMetrics)
-        for region, of_region in self.metric_services.by_region(idle).items():
-            for number, (query, row) in enumerate(of_region.items(), 1):
+        row_by_idle_query = dict(compress(metrics.items(), is_idle.tolist()))
+        idle_by_list = defaultdict[Listing, IdleMetrics](IdleMetrics)
+        for region, rows_in_region in self.metric_services.by_region(row_by_idle_query).items():
+            for number, (query, row) in enumerate(rows_in_region.items(), 1):
                 name = _name(orjson.loads(without_abbreviations(query))["Metric"])
-                found[Listing(region, name.namespace)].queries[name].append((query, row))
+                idle_by_list[Listing(region, name.namespace)].queries[name].append((query, row))
                 if number % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
-        return found
+        return idle_by_list
 
-    async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
+    async def _update_list(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
         """Request a list, record which idle metrics it contains, and return how many pages were requested."""
-        max_pages = self._max_pages(
-            requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.list_interval)
-        )
+        saved_requests = requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.list_interval)
+        max_pages = self._max_pages(saved_requests)
         if max_pages <= 0:
             return 0
         # The budget reserves the price of a metric for each page.
@@ -139,15 +137,15 @@ class IdleWatch:
             self._skipped_until[listing] = now + LONG_LIST_INTERVAL
         return pages
 
-    def _max_pages(self, requests: float) -> int:
-        """Return how many pages of a list may be requested, so that they cost less than they save.
+    def _max_pages(self, saved_requests: float) -> int:
+        """Return how many pages of a list may be requested, so that they cost less than the list saves.
 
-        requests: the number of saved requests, each for one metric. The result is at most MAX_LIST_PAGES, and
-        0 or less if a single page costs as much as it saves.
+        saved_requests: the number of requests saved, each for one metric. The result is at most
+        MAX_LIST_PAGES, and 0 or less if a single page costs as much as the list saves.
         """
         if not self.prices.listing:
-            return MAX_LIST_PAGES if requests else 0
-        return min(ceil(requests * self.prices.metric / self.prices.listing) - 1, MAX_LIST_PAGES)
+            return MAX_LIST_PAGES if saved_requests else 0
+        return min(ceil(saved_requests * self.prices.metric / self.prices.listing) - 1, MAX_LIST_PAGES)
 
     async def _list(
         self, listing: Listing, idle: IdleMetrics, max_pages: int
@@ -172,14 +170,15 @@ class IdleWatch:
     def _record(self, idle: IdleMetrics, active: Set[ListedName], now: int) -> None:
         """Record which idle metrics a list contained; metrics dropped since the request are skipped."""
         metrics = self.fleet.metrics(self.cell.key)
-        row_flags = [
-            (row, name in active)
+        is_listed_by_row = {
+            row: name in active
             for name, pairs in idle.queries.items()
             for query, row in pairs
             if metrics.get(query) == row
-        ]
-        rows, are_listed = (np.array([pair[n] for pair in row_flags]) for n in (0, 1))
-        self.fleet.rings.note_list(rows.astype(np.int32), are_listed.astype(np.bool_), now)
+        }
+        rows = np.array([*is_listed_by_row.keys()], np.int32)
+        are_listed = np.array([*is_listed_by_row.values()], np.bool_)
+        self.fleet.rings.note_list(rows, are_listed, now)
         if are_listed.any():
             self.on_wake()
 

@@ -81,9 +81,9 @@ class Inventory:
     statuses: dict[str, RunStatus] = field(default_factory=dict, init=False)
     discovered: DiscoveredSeries = field(default_factory=DiscoveredSeries, init=False)
     found_counts: Counter[str] = field(default_factory=Counter, init=False)
-    _in_use: set[str] = field(default_factory=set, init=False)  # services with series in the last inventory
+    _services_in_use: set[str] = field(default_factory=set, init=False)  # those with series when read last
     # By `ScanResult.source`.
-    _known: dict[tuple[str, str], KnownSeries] = field(default_factory=dict, init=False)
+    _known_series: dict[tuple[str, str], KnownSeries] = field(default_factory=dict, init=False)
     _number: int = field(default_factory=_inventory_numbers.__next__, init=False)  # unique among inventories
 
     def __post_init__(self) -> None:
@@ -119,24 +119,27 @@ class Inventory:
             failures += result.failures
             waiting |= result.waiting
         self.cell.call_turns.end(collector.service)
-        self._count_waiting(collector.service, status, len(waiting))
+        self._record_waiting(collector.service, status, len(waiting))
         if self.found_counts[collector.service]:
-            self._in_use.add(collector.service)
+            self._services_in_use.add(collector.service)
         else:
-            self._in_use.discard(collector.service)
-        now, (new, reported) = time.time(), self._quota_failures(collector.service, quotas)
-        status.end(failures + new, now, reported)
+            self._services_in_use.discard(collector.service)
+        new_failures, reported_failures = self._quota_failures(collector.service, quotas)
+        now = time.time()
+        status.end(failures + new_failures, now, reported_failures)
         if all(result.is_complete for result in results):
             status.set_unread(waiting.union(*(result.failed_paths for result in results)))
         if not status.failures:
             self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
         return status
 
-    def _count_waiting(self, service: str, status: RunStatus, number: int) -> None:
+    def _record_waiting(self, service: str, status: RunStatus, resource_count: int) -> None:
         """Record how many resources wait for their turn; log the number if none waited before."""
-        if number and not status.waiting:
-            log.info("%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, number)
-        status.set_waiting(number)
+        if resource_count and not status.waiting:
+            log.info(
+                "%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, resource_count
+            )
+        status.set_waiting(resource_count)
 
     async def read_tags(self, collectors: Iterable[Collector]) -> None:
         """Read the tags of all resources, if the configuration uses tags, and relabel the known series."""
@@ -161,11 +164,12 @@ class Inventory:
                 await asyncio.sleep(0)
 
     def _quota_failures(self, service: str, quotas: Set[Quota]) -> tuple[list[Failure], list[Failure]]:
-        """Return the failures to read a service's quotas: new ones, and ones that were reported before."""
-        failures, reported = self.quotas.failures_of(quotas), self._reported_readings.get(service, 0)
-        self._reported_readings[service] = max([reported, *(failed.reading for failed in failures)])
-        new = [failed.failure for failed in failures if failed.reading > reported]
-        return new, [failed.failure for failed in failures if failed.reading <= reported]
+        """Return the failures to read a service's quotas: the new ones, and those reported before."""
+        failures, last_reported = self.quotas.failures_of(quotas), self._reported_readings.get(service, 0)
+        self._reported_readings[service] = max([last_reported, *(failed.reading for failed in failures)])
+        new_failures = [failed.failure for failed in failures if failed.reading > last_reported]
+        reported_failures = [failed.failure for failed in failures if failed.reading <= last_reported]
+        return new_failures, reported_failures
 
     def _new_scan(
         self,
@@ -221,7 +225,7 @@ class Inventory:
 
     def _scanned_series(self, collector: Collector, result: ScanResult, quotas: Set[Quota]) -> ScannedSeries:
         """Return the object by which a scan confirms known series while AWS's answers are unchanged."""
-        known = self._known.setdefault(result.source, KnownSeries(self.fleet))
+        known = self._known_series.setdefault(result.source, KnownSeries(self.fleet))
         context = partial(self._context, tuple(quotas), result)
         return ScannedSeries(known, context, partial(self._confirm_known, result))
 
@@ -256,7 +260,7 @@ class Inventory:
 
     def quota_services_found(self) -> Set[str]:
         """Return the service codes with series in the last inventories."""
-        in_use = (name for name, count in self.found_counts.items() if count or name in self._in_use)
+        in_use = (name for name, count in self.found_counts.items() if count or name in self._services_in_use)
         return {*filter(self._reads_quotas_of, self.registry.quota_services(in_use))}
 
     def _reads_quotas_of(self, service_code: str) -> bool:
@@ -299,8 +303,8 @@ class Inventory:
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
     ) -> None:
         """Register a series. If its limit is from an earlier inventory, the next one registers it again."""
-        settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
-        if before and settings.limit is before.settings.limit is not None:
+        settings, former = self._settings(collector, key, observed, result), self.fleet.series.get(key)
+        if former and settings.limit and settings.limit is former.settings.limit:
             digest = 0
         self.fleet.put(key, observed, result.shared(settings), self.cell.clock.minute(), digest)
 
@@ -328,7 +332,7 @@ class Inventory:
         pending_for, keep_firing_for = (  # seconds
             self.config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
         )
-        before, quota = self.fleet.series.get(key), observed.quota or signal.quota
+        former, quota = self.fleet.series.get(key), observed.quota or signal.quota
         arn = observed.quota_arn or self._quota_arn(collector, key, signal)
         return SeriesSettings(
             signal=signal,
@@ -346,7 +350,7 @@ class Inventory:
             quota_request=self._quota_request(quota, arn, signal),
             quota_arn=arn,
             largest_resource=observed.largest_resource,
-            tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
+            tags=self._tags.labels_of(collector, key, observed.tags, former.settings.tags if former else {}),
         )
 
     def _quota_arn(self, collector: Collector, key: Key, signal: Signal) -> str:
@@ -366,8 +370,9 @@ class Inventory:
     ) -> Limit | None:
         """Return the limit in force.
 
-        The last limit outranks sources of lower precedence while its own source cannot be read: the service's
-        API while calls fail, and a quota from a reload until the quotas are known.
+        While the source of the last limit cannot be read, the last limit outranks sources of lower
+        precedence. An API cannot be read while its calls fail; Service Quotas, from a reload until the first
+        reading.
         """
         if observed.usage == NOT_READ_YET:
             return None
@@ -380,10 +385,10 @@ class Inventory:
             **{source: value * signal.quota_unit for source, value in quota_values.items()},
             LimitSource.DOCUMENTED: signal.default_limit(self.cell.region),
         }
-        limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
+        limit, former = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
         if observed.published_limit and observed.limit is None and not candidates[LimitSource.OVERRIDE]:
             return Limit(PUBLISHED_ONLY, LimitSource.METRIC, result.started_at)
-        last_limit = before.settings.limit if before else None
+        last_limit = former.settings.limit if former else None
         unread_sources = (ACTUAL_SOURCES if result.has_failed else ()) + (() if known else QUOTA_SOURCES)
         if last_limit and last_limit.source in unread_sources and _has_lesser_source(limit, last_limit):
             return last_limit
@@ -394,11 +399,13 @@ class Inventory:
 
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the last run of the same scan found, and that are missing now."""
-        is_missing, found = result.missing_predicate(), set[Key]() if result.not_found else result.keys
+        is_dropped = result.drop_predicate()
+        # A series that was found is dropped only if its resource was deleted during the scan.
+        certain_keys = set[Key]() if result.not_found else result.keys
         for number, key in enumerate(self.discovered.of_source(result.source)):
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            if key not in found and is_missing(key):
+            if key not in certain_keys and is_dropped(key):
                 self.discovered.remove(key)
                 if key in self.fleet.series:  # a reload may have dropped it
                     self.fleet.drop(key)

@@ -37,14 +37,14 @@ class KnownSeries:
         """
         if (entry := self._entries.get(subject)) is None:
             return None
-        entry_digest, registrations, *slots = array(INT64, entry)
-        is_unchanged = entry_digest == digest and registrations == self._registrations(slots)
+        entry_digest, registrations_hash, *slots = array(INT64, entry)
+        is_unchanged = entry_digest == digest and registrations_hash == self._registrations_hash(slots)
         return [self._fleet.by_slot[slot] for slot in slots] if is_unchanged else None
 
     def put(self, subject: Hashable, digest: int, slots: Sequence[int]) -> None:
-        """Remember the series of a subject, unless one of them must be registered again in any case."""
+        """Remember the series of a subject, unless one has digest 0: it must always be registered again."""
         if all(self._fleet.digest[slot] for slot in slots):
-            self._entries[subject] = array(INT64, (digest, self._registrations(slots), *slots)).tobytes()
+            self._entries[subject] = array(INT64, (digest, self._registrations_hash(slots), *slots)).tobytes()
         else:
             self._entries.pop(subject, None)
 
@@ -53,7 +53,7 @@ class KnownSeries:
         for subject in self._entries.keys() - found:
             del self._entries[subject]
 
-    def _registrations(self, slots: Sequence[int]) -> int:
+    def _registrations_hash(self, slots: Sequence[int]) -> int:
         return hash(tuple([int(self._fleet.digest[slot]) for slot in slots]))
 
 
@@ -69,8 +69,8 @@ class ScannedSeries:
     known: KnownSeries
     context: Callable[[], Hashable]
     confirm: Callable[[Sequence[Series], LimitReadAt], None]
-    _found: set[Hashable] = field(default_factory=set)
-    _made: dict[Hashable, tuple[int, Sequence[Observed]]] = field(default_factory=dict)
+    _found_subjects: set[Hashable] = field(default_factory=set)
+    _made_series: dict[Hashable, tuple[int, Sequence[Observed]]] = field(default_factory=dict)
 
     def confirm_if_unchanged(self, subject: Hashable, answers_digest: int, read_at: LimitReadAt) -> bool:
         """Confirm the series of a subject if its answers are unchanged; else return false.
@@ -80,14 +80,14 @@ class ScannedSeries:
         series = self.known.find(subject, hash((answers_digest, self.context())))
         if series is None:
             return False
-        self._found.add(subject)
+        self._found_subjects.add(subject)
         self.confirm(series, read_at)
         return True
 
-    def note(self, subject: Hashable, answers_digest: int, made: Sequence[Observed]) -> None:
+    def note(self, subject: Hashable, answers_digest: int, series: Sequence[Observed]) -> None:
         """Record the series that were made of the answers about a subject."""
-        self._found.add(subject)
-        self._made[subject] = hash((answers_digest, self.context())), made
+        self._found_subjects.add(subject)
+        self._made_series[subject] = hash((answers_digest, self.context())), series
 
     def end(self, slot_of: Callable[[Observed], int | None], failed: Set[ResourcePath]) -> None:
         """Remember the series that were made, for the next scan; called after a complete scan.
@@ -95,11 +95,11 @@ class ScannedSeries:
         slot_of: returns the slot of a series; None if it is excluded. failed: the paths of resources with a
         failure; their series are made again, so that the failure is reported again.
         """
-        for subject, (digest, made) in self._made.items():
-            if not any(_has_api_usage(item) or item.resource.path in failed for item in made):
-                slots = [slot for item in made if (slot := slot_of(item)) is not None]
+        for subject, (digest, series) in self._made_series.items():
+            if not any(_has_api_usage(item) or item.resource.path in failed for item in series):
+                slots = [slot for item in series if (slot := slot_of(item)) is not None]
                 self.known.put(subject, digest, slots)
-        self.known.retain(self._found)
+        self.known.retain(self._found_subjects)
 
 
 def _has_api_usage(observed: Observed) -> bool:

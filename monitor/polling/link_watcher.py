@@ -85,10 +85,10 @@ class LinkWatcher:
         self.status = RunStatus(interval=timings.link_interval)
         self.calls = SharedCalls(MetricCaller(cell), timings.combine_wait)
         self.accounts: dict[str, LinkedAccount] = {}
-        self._missing: Set[str] = frozenset()  # known accounts that the last list did not contain
-        self._requested = asyncio.Event()
+        self._missing_ids: Set[str] = frozenset()  # known accounts that the last list did not contain
+        self._list_requested = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
-        self._running: dict[CellKey, asyncio.Task[None]] = {}
+        self._cell_tasks: dict[CellKey, asyncio.Task[None]] = {}
 
     async def run(self, telemetry: ProcessTelemetry) -> None:
         """Read the links, and watch the cells of linked accounts, until cancelled."""
@@ -97,11 +97,11 @@ class LinkWatcher:
                 for cell_watcher in self.cells():
                     self._start(cell_watcher)
                 while True:
-                    self._requested.clear()
+                    self._list_requested.clear()
                     await run_guarded("links", "/".join(self.cell.key), self.read, telemetry)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._interval()):
-                            await self._requested.wait()
+                            await self._list_requested.wait()
         finally:
             await self.calls.aclose()
 
@@ -109,15 +109,16 @@ class LinkWatcher:
         """Run the watcher of a cell; do nothing before `run` has begun."""
         if self._tasks:
             task = self._tasks.create_task(self._linked_cells.run_linked(cell_watcher))
-            self._running[cell_watcher.cell.key] = task
+            self._cell_tasks[cell_watcher.cell.key] = task
 
     def request_list(self) -> None:
         """Request that the links are read soon, because which accounts have a role has changed."""
-        self._requested.set()
+        self._list_requested.set()
 
     def _interval(self) -> float:
         """Return the seconds until the next list: few after a failure, and while an account is missing."""
-        is_soon = self._missing or any(failed.code != TOO_MANY_ACCOUNTS for failed in self.status.failures)
+        has_failed = any(failure.code != TOO_MANY_ACCOUNTS for failure in self.status.failures)
+        is_soon = has_failed or self._missing_ids
         return self._timings.open_retry_interval if is_soon else self._timings.link_interval
 
     async def read(self) -> None:
@@ -144,10 +145,11 @@ class LinkWatcher:
         }
         known_first = sorted(selected, key=lambda account_id: account_id not in self.accounts)
         account_ids = known_first[:MAX_LINKED_ACCOUNTS]
-        missing = self.accounts.keys() - {*account_ids}
-        for account_id in missing & self._missing:  # two lists in a row lack it: AWS may omit it from one
+        missing_ids = self.accounts.keys() - {*account_ids}
+        # AWS may omit an account from a list, so an account is removed once two lists do not contain it.
+        for account_id in missing_ids & self._missing_ids:
             await self.remove(account_id)
-        self._missing = missing - self._missing
+        self._missing_ids = missing_ids - self._missing_ids
         for account_id in account_ids:
             await self._update(account_id, selected[account_id])
         self.is_known = True
@@ -168,7 +170,7 @@ class LinkWatcher:
     async def _is_shared(self, role_cells: Sequence[Cell]) -> bool:
         """Return whether the monitoring account can request all metrics of an account that has a role.
 
-        If the role may not read what the account shares, return false: then the role requests the metrics.
+        If the role may not read what the account shares, return false, so that the role requests the metrics.
         """
         try:
             return bool(role_cells) and await shares_all_metrics(role_cells[0], self.cell.account)
@@ -204,7 +206,7 @@ class LinkWatcher:
         name, label = "/".join(self.cell.key), removed.label or account_id
         log.info("%s: does not read the linked account %s (%s) any more", name, label, account_id)
         for cell_watcher in removed.cells:
-            if task := self._running.pop(cell_watcher.cell.key, None):
+            if task := self._cell_tasks.pop(cell_watcher.cell.key, None):
                 task.cancel()
                 await asyncio.wait({task}, timeout=self._timings.stop_timeout)
             await self._linked_cells.drop_linked(cell_watcher)

@@ -139,11 +139,11 @@ class MemberAccounts:
         """Watch an account of an organization, unless the whole account is excluded."""
         watcher = self._watcher
         self.departed.pop(account.id, None)
-        if remaining := remove_excluded(watcher.config.exclude, account, watcher.registry):
-            self._accounts[account.id] = remaining
-            watcher.register(remaining)
+        if included := remove_excluded(watcher.config.exclude, account, watcher.registry):
+            self._accounts[account.id] = included
+            watcher.register(included)
             if self._tasks:
-                self._account_tasks[account.id] = self._tasks.create_task(watcher.run_account(remaining))
+                self._account_tasks[account.id] = self._tasks.create_task(watcher.run_account(included))
 
     def rename(self, accounts: Sequence[MemberAccount]) -> None:
         """Change the names of accounts of an organization. accounts: under their new names."""
@@ -193,8 +193,8 @@ class MemberAccounts:
         ]
 
 
-def _rename_keys(by_name: dict[str, Value], new_names: Mapping[str, str]) -> None:
+def _rename_keys(value_by_name: dict[str, Value], new_names: Mapping[str, str]) -> None:
     """Rename all keys at once, as a new name may be the former name of another key."""
-    renamed = {new_names.get(name, name): value for name, value in by_name.items()}
-    by_name.clear()
-    by_name.update(renamed)
+    value_by_new_name = {new_names.get(name, name): value for name, value in value_by_name.items()}
+    value_by_name.clear()
+    value_by_name.update(value_by_new_name)

@@ -83,23 +83,21 @@ class MetricCaller:
         the caller then has to find the part that is the cause.
         """
         missing = {
-            (n, m): metric for n, part in enumerate(parts) for m, metric in enumerate(part.request.metrics)
+            (part_number, number): metric
+            for part_number, part in enumerate(parts)
+            for number, metric in enumerate(part.request.metrics)
         }
         results: Mapping[MetricPosition, MetricResult] = {}
         async with self._semaphore:
             try:
                 for _ in range(MAX_REQUESTS_PER_METRIC):
                     results = await self._fetch_pages(parts, missing)
-                    complete = {
-                        metric_id: result for metric_id, result in results.items() if is_usable(result)
-                    }
+                    complete = {position: result for position, result in results.items() if is_usable(result)}
                     _write(parts, complete)
                     if len(complete) == len(missing):
                         return {}
                     missing = {
-                        metric_id: metric
-                        for metric_id, metric in missing.items()
-                        if metric_id not in complete
+                        position: metric for position, metric in missing.items() if position not in complete
                     }
             except Exception as error:
                 if isinstance(error, ForeignResponseError) or not isinstance(error, AWS_ERRORS):
@@ -107,10 +105,11 @@ class MetricCaller:
                 failure = failure_from(error, "GetMetricData")
                 if is_validation_error(error) or (len(parts) > 1 and _may_concern_one_part(error)):
                     raise InvalidRequestError(failure) from error
-                return dict.fromkeys((n for n, _ in missing), failure)
+                return dict.fromkeys((part_number for part_number, _ in missing), failure)
         self.cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
         return {
-            n: _incomplete_failure(n, parts[n].reader.source.account, missing, results) for n, _ in missing
+            number: _incomplete_failure(number, parts[number].reader.source.account, missing, results)
+            for number in {part_number for part_number, _ in missing}
         }
 
     async def _fetch_pages(
@@ -122,10 +121,10 @@ class MetricCaller:
         """
         client = await self.cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
         request_page = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
-        metric_ids = [*metrics]
+        positions = [*metrics]
         queries, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(queries, len(minutes) // parts[0].request.period)
-        accounts = self._accounts(parts, metric_ids)
+        accounts = self._accounts(parts, positions)
         share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles by points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
@@ -136,14 +135,14 @@ class MetricCaller:
             for part in parts:
                 part.reader.source.observe_time(page.date)
             if pages.add(page):
-                return {metric_ids[number]: result for number, result in pages.results.items()}
+                return {positions[number]: result for number, result in pages.results.items()}
 
     def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricPosition, bytes]) -> None:
         """Count the requested metrics, by reader."""
-        requested: list[list[bytes]] = [[] for _ in parts]
-        for (n, _), metric in metrics.items():
-            requested[n].append(metric)
-        for part, queries in zip(parts, requested, strict=True):
+        queries_by_part: list[list[bytes]] = [[] for _ in parts]
+        for (part_number, _), metric in metrics.items():
+            queries_by_part[part_number].append(metric)
+        for part, queries in zip(parts, queries_by_part, strict=True):
             part.reader.source.count(self.cell, queries)
 
     def _accounts(self, parts: Sequence[CallPart], metrics: Iterable[MetricPosition]) -> codec.Accounts:
@@ -151,16 +150,18 @@ class MetricCaller:
         accounts = [part.reader.source.account for part in parts]
         if all(account == self.cell.signing_account for account in accounts):
             return codec.NO_ACCOUNTS
-        others = ((number, accounts[n]) for number, (n, _) in enumerate(metrics))
-        return {number: account for number, account in others if account != self.cell.signing_account}
+        numbered_accounts = enumerate(accounts[part_number] for part_number, _ in metrics)
+        return {
+            number: account for number, account in numbered_accounts if account != self.cell.signing_account
+        }
 
 
 def _write(parts: Sequence[CallPart], results: Mapping[MetricPosition, MetricResult]) -> None:
-    by_part: dict[int, dict[int, MetricResult]] = {n: {} for n, _ in enumerate(parts)}
-    for (n, m), result in results.items():
-        by_part[n][m] = result
-    for n, part in enumerate(parts):
-        part.reader.write(part.request, by_part[n])
+    results_by_part: list[dict[int, MetricResult]] = [{} for _ in parts]
+    for (part_number, number), result in results.items():
+        results_by_part[part_number][number] = result
+    for part, part_results in zip(parts, results_by_part, strict=True):
+        part.reader.write(part.request, part_results)
 
 
 def _incomplete_failure(
@@ -170,11 +171,9 @@ def _incomplete_failure(
     results: Mapping[MetricPosition, MetricResult],
 ) -> Failure:
     """Return the failure of a part some of whose metrics have no complete result."""
-    missing_of_part = {
-        metric_id: metric for metric_id, metric in missing.items() if metric_id[0] == part_number
-    }
+    missing_of_part = {position: metric for position, metric in missing.items() if position[0] == part_number}
     example = without_abbreviations(next(iter(missing_of_part.values()))).decode()
-    part_results = [results.get(metric_id) for metric_id in missing_of_part]
+    part_results = [results.get(position) for position in missing_of_part]
     if all(result and result.status_code == FORBIDDEN for result in part_results):
         sentence = (
             f"{count_of(len(missing_of_part), 'metric')} of {account} may not be read, among them {example}"

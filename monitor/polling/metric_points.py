@@ -36,7 +36,7 @@ class MetricPointReader:
         """Read metrics of a cell, which have a period of five minutes, over a range of minutes."""
         reader = self._readers().get(cell)
         if reader is None:
-            return MetricPointsResult({}, ["it was not opened yet, or cannot be"])
+            return MetricPointsResult({}, ["it was not opened yet, or cannot be opened"])
         numbers = {metric_query(metric): number for number, metric in enumerate(metrics)}
         past, failures = PastPoints(reader.source), list[str]()
         async with self._granted(reader, len(numbers)) as is_granted:
@@ -55,8 +55,8 @@ class MetricPointReader:
         if budget is None:
             yield True
             return
-        async with budget.grant(self._fleet.payer_of(reader.cell.key)[0], metric_count) as granted:
-            yield granted >= metric_count
+        async with budget.grant(self._fleet.payer_of(reader.cell.key)[0], metric_count) as granted_count:
+            yield granted_count >= metric_count
 
 
 def _requests(

@@ -28,7 +28,7 @@ class MetricServices:
 
         metrics: a number, such as a row, for each query. The region of the cell is the empty text.
         """
-        if self._region_by_name.keys().isdisjoint(map(name_part, metrics) if self._region_by_name else ()):
+        if not self._region_by_name or self._region_by_name.keys().isdisjoint(map(name_part, metrics)):
             return {"": metrics}
         grouped: dict[str, dict[bytes, int]] = {}
         for metric, row in metrics.items():

@@ -25,9 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_LOGGED_ACCOUNTS = 20  # accounts named in one log message
 TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
-LIKE_AN_ID = re.compile(
-    r"(^|\()[0-9]{12}\)?$"
-)  # names that are an account id, or end with one in parentheses
+# Names that are an account id, or end with one in parentheses.
+LIKE_AN_ID = re.compile(r"(^|\()[0-9]{12}\)?$")
 # Reasons why an account is no longer watched, as texts that follow its name.
 REMOVED = "is not in the organization any more"
 EXCLUDED = "is excluded"
@@ -70,12 +69,12 @@ class OrganizationWatcher:
         timings: PollingTimings,
     ) -> None:
         self._organization, self._list, self._accounts = organization, list_accounts, accounts
-        self._known, self._timings = known, timings
+        self._known_accounts, self._timings = known, timings
         self.attempted = asyncio.Event()
         self.members: dict[str, MemberAccount] = {}
-        self._missing: set[str] = set()  # members that the last list did not contain
-        self._logged: set[str] = set()  # the sentences about patterns that were logged
-        self._listing, self._requested = RunStatus(), asyncio.Event()
+        self._missing_ids: set[str] = set()  # members that the last list did not contain
+        self._logged_sentences: set[str] = set()  # the sentences about patterns that were logged
+        self._list_status, self._list_requested = RunStatus(), asyncio.Event()
         self.is_known = False
 
     @property
@@ -87,25 +86,25 @@ class OrganizationWatcher:
         """Return a copy of the present status."""
         return OrganizationStatus(
             title=self.title,
-            listing=replace(self._listing),
+            listing=replace(self._list_status),
             accounts=len(self.members),
             is_known=self.is_known,
         )
 
     async def run(self, telemetry: ProcessTelemetry) -> None:
         """List the accounts until cancelled; begin with the accounts that an earlier process has listed."""
-        if listing := self._known.listing_of(self._organization):
+        if listing := self._known_accounts.listing_of(self._organization):
             await self._apply(listing)
             self.attempted.set()
         while True:
-            self._requested.clear()
+            self._list_requested.clear()
             await run_guarded("organization", self.title, self.read, telemetry)
             self.attempted.set()
             await self._wait()
 
     def request_list(self) -> None:
         """List the accounts soon: an account denies calls that it allowed, so it may have been closed."""
-        self._requested.set()
+        self._list_requested.set()
 
     async def _wait(self) -> None:
         """Wait until the next list is due or requested."""
@@ -114,17 +113,17 @@ class OrganizationWatcher:
         await asyncio.sleep(pause)
         with suppress(TimeoutError):
             async with asyncio.timeout(interval - pause):
-                await self._requested.wait()
+                await self._list_requested.wait()
 
     def _interval(self) -> float:
         """Return the seconds until the next list: few after a failure, and while an account is missing."""
-        if any(failed.code != TOO_MANY_ACCOUNTS for failed in self._listing.failures):
+        if any(failure.code != TOO_MANY_ACCOUNTS for failure in self._list_status.failures):
             return self._timings.open_retry_interval
-        return self._timings.confirmation_delay if self._missing else self._timings.organization_interval
+        return self._timings.confirmation_delay if self._missing_ids else self._timings.organization_interval
 
     async def read(self) -> None:
         """List the accounts once, and watch them. If that fails, the known accounts stay watched."""
-        self._listing.start(time.time())
+        self._list_status.start(time.time())
         failures: tuple[Failure, ...] = ()
         try:
             listing = await self._list(self._organization)
@@ -133,10 +132,10 @@ class OrganizationWatcher:
         else:
             failures = await self._apply(listing)
             self._log_unmatched(listing)
-            await self._known.store(self._organization, listing)
-        if failures and failures != self._listing.failures:
+            await self._known_accounts.store(self._organization, listing)
+        if failures and failures != self._list_status.failures:
             log.warning("%s: %s", self.title, failures[0].sentence)
-        self._listing.end(failures, time.time())
+        self._list_status.end(failures, time.time())
 
     async def _apply(self, listing: OrganizationListing) -> tuple[Failure, ...]:
         """Add, rename and remove accounts; return a failure if not all selected accounts are watched."""
@@ -144,14 +143,14 @@ class OrganizationWatcher:
         listed = {account.id: account for account in listing.accounts}
         missing = self.members.keys() - listed.keys()
         # AWS may omit an account from a list, so an account is removed once two lists do not contain it.
-        retained = wanted.keys() | (missing - self._missing)
+        retained = wanted.keys() | (missing - self._missing_ids)
         for account_id in [*self.members]:
             reason = _removal_reason(listed.get(account_id))
             if account_id in wanted and wanted[account_id].role_arn != self.members[account_id].role_arn:
                 await self._remove(account_id, OTHER_CREDENTIALS)
             elif account_id not in retained:
                 await self._remove(account_id, reason)
-        self._missing = missing & self.members.keys()
+        self._missing_ids = missing & self.members.keys()
         self._rename(wanted)
         added = [account for account in wanted.values() if account.id not in self.members]
         for account in added:
@@ -194,10 +193,11 @@ class OrganizationWatcher:
 
     def _rename(self, wanted: Mapping[str, MemberAccount]) -> None:
         """Give watched accounts their present names."""
-        watched = [
-            (self.members[account_id], wanted[account_id]) for account_id in wanted.keys() & self.members
+        renamed = [
+            account
+            for account in wanted.values()
+            if account.id in self.members and account.name != self.members[account.id].name
         ]
-        renamed = [after for before, after in watched if after.name != before.name]
         self.members |= {account.id: account for account in renamed}
         self._accounts.rename(renamed)
 
@@ -216,9 +216,9 @@ class OrganizationWatcher:
         """Log each pattern that matches no account, once."""
         accounts = [(account.id, account.name) for account in listing.accounts]
         sentences = {*self._organization.unmatched_patterns(accounts, listing.tags)}
-        for sentence in sorted(sentences - self._logged):
+        for sentence in sorted(sentences - self._logged_sentences):
             log.info("%s", sentence)
-        self._logged = sentences
+        self._logged_sentences = sentences
 
 
 def _removal_reason(listed: ListedAccount | None) -> str:

@@ -23,8 +23,8 @@ POINT_MINUTES: Final = 5  # the length of a point, unless a reader asks for anot
 class PastPoints:
     """Receives the results of calls for the metrics of a cell.
 
-    point_minutes: the length of a point; the period of each metric is a multiple of it. points: one for each
-    such length, by row.
+    point_minutes: the length of a point; the period of each metric is a multiple of it. points: by row, one
+    point for every `point_minutes`.
     """
 
     source: MetricSource

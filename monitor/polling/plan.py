@@ -63,12 +63,12 @@ def combine(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tu
     end and period, all but the last are full. A call covers the minutes of its longest request: AWS bills
     metrics, not minutes.
     """
-    by_kind: dict[tuple[int, int, int], list[tuple[Owner, MetricRequest]]] = {}
+    groups: dict[tuple[int, int, int], list[tuple[Owner, MetricRequest]]] = {}
     for owner, request in requests:
-        kind = request.period, request.minutes.stop, request.now
-        by_kind.setdefault(kind, []).append((owner, request))
-    for kind in sorted(by_kind):
-        yield from _full_calls(sorted(by_kind[kind], key=lambda item: item[1].minutes.start))
+        group_key = request.period, request.minutes.stop, request.now
+        groups.setdefault(group_key, []).append((owner, request))
+    for _, group in sorted(groups.items(), key=lambda item: item[0]):
+        yield from _full_calls(sorted(group, key=lambda item: item[1].minutes.start))
 
 
 def _full_calls(
@@ -98,18 +98,18 @@ def due_metrics(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Mapping
     return metrics if is_due.all() else _selected(metrics, np.flatnonzero(is_due))
 
 
-def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, number: int) -> Mapping[bytes, int]:
-    """Return the metrics that are most overdue, this number of them at most.
+def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, max_count: int) -> Mapping[bytes, int]:
+    """Return the `max_count` metrics that are most overdue.
 
-    How overdue a metric is, is the time since its last request, in cadences of the metric: so the budget is
-    shared fairly, and no metric waits forever.
+    They are ordered by the time since their last request, divided by their cadence: so the budget is shared
+    fairly, and no metric waits forever.
     """
-    if number >= len(metrics):
+    if max_count >= len(metrics):
         return metrics
     rows = np.fromiter(metrics.values(), np.int32, len(metrics))
     waited = now - rings.requested_through[rows].astype(np.int64) - 1
     cadence = np.where(rings.listed_again[rows], 1, np.maximum(rings.cadence[rows], 1))
-    return _selected(metrics, np.argsort(-waited / cadence, kind="stable")[:number])
+    return _selected(metrics, np.argsort(-waited / cadence, kind="stable")[:max_count])
 
 
 def _selected(metrics: Mapping[bytes, int], indices: Indices) -> Mapping[bytes, int]:
@@ -131,7 +131,8 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
         period_indices, end = order[periods[order] == period], now // period * period
         for first in range(0, period_indices.size, MAX_METRICS_PER_CALL):
             indices = period_indices[first : first + MAX_METRICS_PER_CALL]
-            start = max(int(starts[indices[0]]) // period, -(-(now - WINDOW) // period)) * period
+            first_in_window = now - WINDOW + (WINDOW - now) % period  # the first whole period of the window
+            start = max(int(starts[indices[0]]) // period * period, first_in_window)
             start = min(start, end - period)
             call_queries = [queries[n] for n in indices.tolist()]
             yield MetricRequest(call_queries, rows[indices], range(start, end), now, period)
@@ -179,6 +180,6 @@ def _is_window_due(rings: Rings, rows: Ints, now: int) -> Flags:
     A turn is skipped if it passes while a stream delivers the metric.
     """
     turn = rows // MAX_METRICS_PER_CALL % WINDOW_INTERVAL
-    before = np.maximum(rings.requested_through[rows] + 1, rings.last_streamed[rows])
-    due: Flags = (now - turn) // WINDOW_INTERVAL > (before - turn) // WINDOW_INTERVAL
+    last_read = np.maximum(rings.requested_through[rows] + 1, rings.last_streamed[rows])
+    due: Flags = (now - turn) // WINDOW_INTERVAL > (last_read - turn) // WINDOW_INTERVAL
     return due

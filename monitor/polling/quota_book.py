@@ -54,14 +54,15 @@ class KnownQuota:
         return self.values if resource_value is None else {LimitSource.APPLIED: resource_value}
 
     def arn_among(self, arns: Sequence[str]) -> str:
-        """Return the ARN for which AWS keeps and increases the quota of a resource; empty if none is certain.
+        """Return the ARN that has the quota of a resource in AWS; empty if it is not certain.
 
-        arns: the ARNs of the resource and of the resources that contain it, the outermost first.
+        A request to increase the quota names this ARN. arns: the ARNs of the resource and of the resources
+        that contain it, the outermost first.
         """
         arns_with_value = [arn for arn in arns if arn in self.resource_values]
-        is_certain = self.context.level == RESOURCE_LEVEL and len(arns) == 1
         if arns_with_value:
             return arns_with_value[-1]
+        is_certain = self.context.level == RESOURCE_LEVEL and len(arns) == 1
         return arns[0] if is_certain else ""
 
 
@@ -102,13 +103,14 @@ class QuotaBook:
         for quota in quotas:
             self._quotas.setdefault(quota.service, set()).add(quota)
         # The service codes to read, as an ordered set.
-        self._wanted: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
-        self._known: dict[Quota, KnownQuota] = {}
+        self._service_codes: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
+        self._known_quotas: dict[Quota, KnownQuota] = {}
         self._failures: dict[Quota, QuotaFailure] = {}
-        self._absent: dict[Quota, int] = {}  # by quota that AWS does not have, the number of the last reading
+        # By quota that AWS does not have, the number of the last reading.
+        self._absent_quotas: dict[Quota, int] = {}
         self._last_readings: dict[str, LastReading] = {}  # by service code
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
-        self._readings = 0
+        self._reading_count = 0
         self.requests: Mapping[RequestedQuota, QuotaRequest] | None = None
         self.requests_version = 0
         self._requests_read_at: float | None = None
@@ -117,7 +119,7 @@ class QuotaBook:
 
     def last_known(self, quota: Quota) -> KnownQuota | None:
         """Return the last value of a quota; None if no value was ever read."""
-        return self._known.get(quota)
+        return self._known_quotas.get(quota)
 
     def request_for(self, quota: Quota | None, arn: str = "") -> QuotaRequest | None:
         """Return the newest request for a quota of a resource, or else of the account; None if none is known.
@@ -144,28 +146,27 @@ class QuotaBook:
         The quotas that AWS does not have are one failure per service code.
         """
         ordered = sorted({*quotas}, key=lambda quota: (quota.service, quota.code))
-        absent = defaultdict[str, list[Quota]](list)
+        absent_by_service = defaultdict[str, list[Quota]](list)
         for quota in ordered:
-            if quota in self._absent:
-                absent[quota.service].append(quota)
-        return [self._failures[quota] for quota in ordered if quota in self._failures] + [
-            QuotaFailure(
-                _absence_failure(service_code, missing), max(self._absent[quota] for quota in missing)
-            )
-            for service_code, missing in absent.items()
-        ]
+            if quota in self._absent_quotas:
+                absent_by_service[quota.service].append(quota)
+        failures = [self._failures[quota] for quota in ordered if quota in self._failures]
+        for service_code, absent in absent_by_service.items():
+            reading = max(self._absent_quotas[quota] for quota in absent)
+            failures.append(QuotaFailure(_absence_failure(service_code, absent), reading))
+        return failures
 
     async def wait_until_read(self, quotas: Iterable[Quota]) -> None:
         """Wait until these quotas were read once, or their reading failed; read them if no task does."""
         service_codes = {quota.service for quota in quotas} & self._quotas.keys() - self._last_readings.keys()
-        if service_codes - self._wanted.keys():
-            self._wanted |= dict.fromkeys(service_codes)
+        if service_codes - self._service_codes.keys():
+            self._service_codes |= dict.fromkeys(service_codes)
             await self._read_requests()
         await asyncio.gather(*(self._read_if_due(code, None) for code in service_codes))
 
     async def read(self) -> None:
         """Read the service codes that are due, each in a few calls, and the requests if these are due."""
-        readings = [self._read_if_due(code, self._last_readings.get(code)) for code in self._wanted]
+        readings = [self._read_if_due(code, self._last_readings.get(code)) for code in self._service_codes]
         await asyncio.gather(self._read_requests(), *readings)
 
     def _is_due(self, service_code: str) -> bool:
@@ -186,24 +187,23 @@ class QuotaBook:
 
     async def _read_service_code(self, service_code: str) -> None:
         started_at, quotas = asyncio.get_running_loop().time(), self._quotas[service_code]
-        applied = {
-            quota for quota in quotas & self._known.keys() if LimitSource.APPLIED in self._known[quota].values
-        }
+        known = {quota: self._known_quotas[quota] for quota in quotas & self._known_quotas.keys()}
+        applied = {quota for quota, last in known.items() if LimitSource.APPLIED in last.values}
         reading = await self._read_quotas(service_code, quotas, applied)
-        self._readings += 1
+        self._reading_count += 1
         now = self._cell.clock.now()
-        self._known |= {
-            quota: KnownQuota(values, now, *self._context_and_values(reading, quota), self._readings)
+        self._known_quotas |= {
+            quota: KnownQuota(values, now, *self._context_and_values(reading, quota), self._reading_count)
             for quota, values in reading.values.items()
         }
         for quota in quotas:
             self._failures.pop(quota, None)
-            self._absent.pop(quota, None)
-        self._absent |= dict.fromkeys(reading.absent, self._readings)
+            self._absent_quotas.pop(quota, None)
+        self._absent_quotas |= dict.fromkeys(reading.absent, self._reading_count)
         self._failures |= {
-            quota: QuotaFailure(failure, self._readings) for quota, failure in reading.failures.items()
+            quota: QuotaFailure(failure, self._reading_count) for quota, failure in reading.failures.items()
         }
-        self._last_readings[service_code] = LastReading(self._readings, started_at)
+        self._last_readings[service_code] = LastReading(self._reading_count, started_at)
 
     async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
         """Read quotas of a service code. applied: see `read_quotas`."""
@@ -216,7 +216,7 @@ class QuotaBook:
 
         If these values could not be read, the last known values are returned.
         """
-        last = self._known.get(quota)
+        last = self._known_quotas.get(quota)
         if quota in reading.contexts:
             last_values = last.resource_values if last else {}
             return reading.contexts[quota], reading.resource_values.get(quota, last_values)
@@ -232,8 +232,8 @@ class QuotaBook:
     async def _read_requests(self) -> None:
         """Read the requests if they are due. A failure makes the requests unknown, and affects no quota."""
         async with self._requests_lock:
-            any_pending = any(request.pending for request in (self.requests or {}).values())
-            if self._wanted and self._is_old(self._requests_read_at, any_pending):
+            has_pending = any(request.pending for request in (self.requests or {}).values())
+            if self._service_codes and self._is_old(self._requests_read_at, has_pending):
                 await self._list_requests()
 
     async def _list_requests(self) -> None:

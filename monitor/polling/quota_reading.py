@@ -32,12 +32,11 @@ class QuotaReading:
     """The result of one reading of a service code: each quota has values or a failure, or is absent.
 
     single_call_quotas: quotas that are read by a call each, as their entry in a list has no value, or the
-    list no longer has an entry for them.
-    unlisted: quotas in no list, or in a list that is denied. absent: quotas that AWS does not have in the
-    region. contexts: of the quotas that apply to each resource. resource_values: by quota, the values that
-    apply to single resources, by ARN; a quota is missing if its values could not be read. descriptions: AWS's
-    descriptions of all quotas of the service code; None unless requested. list_failure: why the quotas could
-    not be listed.
+    list no longer has an entry for them. unlisted: quotas in no list, or in a list that is denied. absent:
+    quotas that AWS does not have in the region. contexts: of the quotas that apply to each resource.
+    resource_values: by quota, the values that apply to single resources, by ARN; a quota is missing if its
+    values could not be read. descriptions: AWS's descriptions of all quotas of the service code; None unless
+    requested. list_failure: why the quotas could not be listed.
     """
 
     service_code: str
@@ -126,7 +125,7 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
     if not reading.contexts:
         return
     quotas = {quota.code: quota for quota in reading.contexts}
-    by_resource: dict[Quota, dict[str, float]] = {quota: {} for quota in reading.contexts}
+    values_by_arn: dict[Quota, dict[str, float]] = {quota: {} for quota in reading.contexts}
     values = list_values(scan, LimitSource.APPLIED, reading.service_code, resource_level=True)
     try:
         async for listed in values:
@@ -134,7 +133,7 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
             if quota is None or listed.value is None:
                 continue
             if listed.context.arn:
-                by_resource[quota][listed.context.arn] = listed.value
+                values_by_arn[quota][listed.context.arn] = listed.value
             else:
                 reading.values[quota] = {LimitSource.APPLIED: listed.value}
                 reading.single_call_quotas.discard(quota)
@@ -144,7 +143,7 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
             for quota in reading.contexts:
                 reading.failures[quota] = failure_from(error, operation, failure_resource(quota))
             return
-    reading.resource_values = by_resource
+    reading.resource_values = values_by_arn
 
 
 async def _read_unlisted(scan: Scan, reading: QuotaReading) -> None:

@@ -55,7 +55,7 @@ class MetricReader:
     def __post_init__(self) -> None:
         self._delays = PublicationDelays(self.fleet.rings.namespaces)
         self._callers: dict[str, MetricCaller] = {}  # by region
-        self._requested: set[bytes] | None = set()
+        self._requested_metrics: set[bytes] | None = set()  # None after `finish_first_polls`
 
     @property
     def has_new_metrics(self) -> bool:
@@ -63,14 +63,14 @@ class MetricReader:
         return bool(self._new_metrics())
 
     def _new_metrics(self) -> Mapping[bytes, int]:
-        if (requested := self._requested) is None:
+        if (requested := self._requested_metrics) is None:
             return {}
-        listed = self.fleet.metrics(self.cell.key).items()
-        return {metric: row for metric, row in listed if metric not in requested}
+        all_metrics = self.fleet.metrics(self.cell.key).items()
+        return {metric: row for metric, row in all_metrics if metric not in requested}
 
     def finish_first_polls(self) -> None:
         """Stop recording which metrics were requested: all those of the first inventory were."""
-        self._requested = None
+        self._requested_metrics = None
 
     async def read(self, now: int, *, only_new: bool = False) -> list[Failure]:
         """Read all metrics that are due at the minute `now`, and return the failures.
@@ -81,8 +81,8 @@ class MetricReader:
             await self.planner.update(now)
         self.rejected.start_poll()
         self.requested_count = 0
-        listed = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
-        due = plan.due_metrics(self.fleet.rings, listed, now)
+        metrics = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
+        due = plan.due_metrics(self.fleet.rings, metrics, now)
         async with self._within_budget(due, now) as affordable:
             failures = await self._read(affordable, now)
         if self.planner and not only_new:
@@ -95,13 +95,15 @@ class MetricReader:
 
     async def _read_at_once(self, now: int) -> list[Failure]:
         """Prune metrics by the aggregates that were read, and read the metrics that must not wait."""
-        rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
-        rows = np.fromiter(listed.values(), np.int32)
+        rings, metrics = self.fleet.rings, self.fleet.metrics(self.cell.key)
+        rows = np.fromiter(metrics.values(), np.int32)
         rows_at_once = {*unsafe_parts(rings, rows).tolist()}
         for batch in batches(rings, rows):
             rows_at_once.update(prune(rings, batch, now).tolist())
             await asyncio.sleep(0)
-        due = {metric: row for metric, row in listed.items() if row in rows_at_once} if rows_at_once else {}
+        if not rows_at_once:
+            return []
+        due = {metric: row for metric, row in metrics.items() if row in rows_at_once}
         async with self._within_budget(due, now) as affordable:
             return await self._read(affordable, now) if affordable else []
 
@@ -112,22 +114,22 @@ class MetricReader:
         if budget is None:
             yield due
             return
-        async with budget.grant(self.fleet.payer_of(self.cell.key)[0], len(due)) as granted:
-            yield plan.most_overdue(self.fleet.rings, due, now, granted)
+        async with budget.grant(self.fleet.payer_of(self.cell.key)[0], len(due)) as granted_count:
+            yield plan.most_overdue(self.fleet.rings, due, now, granted_count)
 
     async def _read(self, metrics: Mapping[bytes, int], now: int) -> list[Failure]:
         """Request metrics, and return the failures."""
-        if self._requested is not None:
-            self._requested.update(metrics)
+        if self._requested_metrics is not None:
+            self._requested_metrics.update(metrics)
         accepted, retried = self.rejected.separate_retries(metrics)
         self.requested_count += len(accepted) + len(retried)
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
-        requests: dict[str, list[plan.MetricRequest]] = {}
-        for group in (accepted, retried):
+        requests_by_region: dict[str, list[plan.MetricRequest]] = {}
+        for group in (accepted, retried):  # not in one request, as the retried may be rejected again
             for region, region_metrics in self.metric_services.by_region(group).items():
                 planned = plan.plan_requests(self.fleet.rings, region_metrics, now)
-                requests.setdefault(region or self.cell.region, []).extend(planned)
-        calls = (self.send(self, region, to_send) for region, to_send in requests.items())
+                requests_by_region.setdefault(region or self.cell.region, []).extend(planned)
+        calls = (self.send(self, region, requests) for region, requests in requests_by_region.items())
         return _flat(await asyncio.gather(*calls))
 
     async def send(
@@ -178,14 +180,13 @@ class MetricReader:
         dropped are discarded, as another metric may have its row now. So are points of minutes that have not
         ended by AWS's clock. A minute without a point counts as read only after the publication delay.
         """
-        rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
-        still_listed = {
-            n: result for n, result in results.items() if listed.get(request.metrics[n]) == request.rows[n]
-        }
-        rows, period = request.rows[np.fromiter(still_listed, np.int32, len(still_listed))], request.period
-        point_counts = [len(result.values) for result in still_listed.values()]
-        times = np.array([time for result in still_listed.values() for time in result.timestamps], np.float64)
-        values = np.array([value for result in still_listed.values() for value in result.values], np.float64)
+        rings, metrics = self.fleet.rings, self.fleet.metrics(self.cell.key)
+        numbers = [n for n in results if metrics.get(request.metrics[n]) == request.rows[n]]
+        usable_results = [results[n] for n in numbers]
+        rows, period = request.rows[np.array(numbers, np.int32)], request.period
+        point_counts = [len(result.values) for result in usable_results]
+        times = np.array([time for result in usable_results for time in result.timestamps], np.float64)
+        values = np.array([value for result in usable_results for value in result.values], np.float64)
         minutes = times // 60
         stop = min(request.now, self.cell.clock.minute())
         in_range = (minutes >= request.minutes.start) & (minutes + period <= stop)
@@ -197,9 +198,10 @@ class MetricReader:
         last_minutes = slice(period - 1, None, period)  # the last minute of each point
         self._observe_delays(point_rows[last_minutes], every_minute[last_minutes], every_value[last_minutes])
         rings.mark_requested(rows, stop - 1)
-        unusable = rings.write(point_rows, every_minute, every_value, marked_next=True) // period
-        self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
-        self.cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
+        unusable_count = rings.write(point_rows, every_minute, every_value, marked_next=True) // period
+        out_of_range_count = int(np.count_nonzero(~in_range))
+        self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable_count)
+        self.cell.telemetry.decode_errors.labels("point").inc(unusable_count + out_of_range_count)
         requested_from = NEVER if request.is_whole_window else request.minutes.start
         complete_until = (stop - rings.delays(rows)) // period * period
         rings.mark_read(rows, complete_until - 1, requested_from)

@@ -31,14 +31,14 @@ class ScanResult:
     # gets their id), and the new settings.
     _with_time: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
     _has_failed: bool = False
-    _checked: int = 0  # how many failures `has_failed` has looked at
+    _checked_count: int = 0  # how many failures `has_failed` has looked at
 
     @property
     def has_failed(self) -> bool:
         """True if there is a failure that is not about a single resource."""
-        while not self._has_failed and self._checked < len(self.failures):
-            self._has_failed = not self.failures[self._checked].resource_path
-            self._checked += 1
+        while not self._has_failed and self._checked_count < len(self.failures):
+            self._has_failed = not self.failures[self._checked_count].resource_path
+            self._checked_count += 1
         return self._has_failed
 
     @property
@@ -60,7 +60,7 @@ class ScanResult:
             self._with_time[key] = settings, self.shared(replace(settings, limit=limit))
         return self._with_time[key][1]
 
-    def missing_predicate(self) -> Callable[[Key], bool]:
+    def drop_predicate(self) -> Callable[[Key], bool]:
         """Return a predicate for the series that the scan found earlier: true if a series is to be dropped.
 
         A series is kept if the call about its resource failed, if its resource waits for its turn, or if the
@@ -68,11 +68,11 @@ class ScanResult:
         """
         unread = self.failed_paths | self.waiting
 
-        def is_missing(key: Key) -> bool:
+        def is_dropped(key: Key) -> bool:
             is_kept = key in self.keys or not self.is_complete or _belongs_to(key, unread)
             return not is_kept or not self.not_found.isdisjoint(key.subject.typed_lineage)
 
-        return is_missing
+        return is_dropped
 
 
 def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:

@@ -15,10 +15,10 @@ from collectors.registry import build_registry
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.empty_inventories import EmptyInventories
 from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
-from monitor.polling.unused_service import UnusedService
 from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS
@@ -143,7 +143,7 @@ def test_the_resources_of_an_unused_service_are_listed_ever_more_rarely() -> Non
     ("empty_runs", "minutes"), [(1, 20), (2, 40), (3, 80), (5, 320), (6, 360), (99, 360)]
 )
 def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> None:
-    service = UnusedService()
+    service = EmptyInventories()
     for _ in range(empty_runs):
         service.record(is_unused=True, now=0.0)
     # The usual interval is 10 minutes, so an inventory may begin 5 minutes early, and not 6.
