@@ -7,7 +7,7 @@ from monitor.exposition.families import Family
 from monitor.exposition.labels import LABEL_CACHE_SIZE, LabelPairs, group_labels, resource_labels, tag_labels
 from monitor.fleet.fleet import Series
 
-EncodeLabel = Callable[[str, str], bytes]  # name, value
+EncodeLabel = Callable[[str, str], bytes]  # encodes a label, given its name and value
 
 METRIC_NAME = "__name__"
 TAG_PREFIX = "tag_"  # tags sort after the labels of the resource, and before `unit`
@@ -25,7 +25,7 @@ def _identity(series: Series) -> LabelPairs:
 
 
 def _sorted(labels: Iterable[tuple[str, str]]) -> LabelPairs:
-    return tuple(sorted(label for label in labels if label[1]))
+    return tuple(sorted((name, value) for name, value in labels if value))
 
 
 class LabelEncoder:
@@ -33,14 +33,15 @@ class LabelEncoder:
 
     def __init__(self, encode_label: EncodeLabel) -> None:
         self._encode_label = encode_label
-        self._series: dict[int, tuple[Series, bytes, bytes]] = {}  # by slot
+        # By slot: the series, its encoded identity, and its encoded tags.
+        self._encoded: dict[int, tuple[Series, bytes, bytes]] = {}
         self._around_tags = lru_cache(LABEL_CACHE_SIZE)(self._encode_around_tags)
 
     def encode(self, family: Family, series: Series) -> bytes:
         """Return `sorted_labels` without `__name__`, encoded."""
-        cached = self._series.get(series.slot)
+        cached = self._encoded.get(series.slot)
         if cached is None or cached[0] is not series:
-            cached = self._series[series.slot] = (
+            cached = self._encoded[series.slot] = (
                 series,
                 self._encode(_sorted(_identity(series))),
                 self._encode(_sorted(tag_labels(series))),
@@ -51,8 +52,8 @@ class LabelEncoder:
 
     def _encode_around_tags(self, labels: LabelPairs) -> tuple[bytes, bytes]:
         """Encode the labels that sort before tags, and the labels that sort after tags."""
-        before = [label for label in _sorted(labels) if label[0] < TAG_PREFIX]
-        after = [label for label in _sorted(labels) if label[0] >= TAG_PREFIX]
+        before = [(name, value) for name, value in _sorted(labels) if name < TAG_PREFIX]
+        after = [(name, value) for name, value in _sorted(labels) if name >= TAG_PREFIX]
         return self._encode(before), self._encode(after)
 
     def _encode(self, labels: Iterable[tuple[str, str]]) -> bytes:

@@ -23,7 +23,11 @@ SCOPE, METRIC = 1, 2  # of ScopeMetrics
 NAME, DESCRIPTION, GAUGE = 1, 2, 5  # of a Metric
 DATA_POINT: Final = tag(1, LENGTH)  # of a Gauge
 ATTRIBUTE, TIME, VALUE = 7, tag(3, FIXED64), tag(4, FIXED64)  # of a NumberDataPoint
-SERVICE: Final = "service.name"
+KEY, ANY_VALUE = 1, 2  # of a KeyValue
+STRING_VALUE = 1  # of an AnyValue
+ATTRIBUTES = 1  # of a Resource
+SCOPE_NAME, SCOPE_VERSION = 1, 2  # of an InstrumentationScope
+SERVICE_NAME: Final = "service.name"  # the key of a resource's attribute
 
 NS_PER_MINUTE = 60_000_000_000
 POINT: Final = np.dtype([("time tag", "V1"), ("time", "<u8"), ("value tag", "V1"), ("value", "<f8")])
@@ -39,7 +43,7 @@ def encode_points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray
 
 def encode_key_value(name: str, value: str) -> bytes:
     """Encode a KeyValue whose value is a string."""
-    return field(1, text(name)) + field(2, field(1, text(value)))
+    return field(KEY, text(name)) + field(ANY_VALUE, field(STRING_VALUE, text(value)))
 
 
 def encode_attribute(name: str, value: str) -> bytes:
@@ -59,18 +63,19 @@ class OtlpWriter:
     def add(self, family: Family, series: Series, points: memoryview) -> None:
         """See `MessageWriter.add`."""
         attributes = self._labels.encode(family, series)
-        size = len(attributes) + POINT.itemsize
-        head, encoded = DATA_POINT + varint(size) + attributes, self._points.setdefault(family.name, [])
+        data_point_size = len(attributes) + POINT.itemsize
+        head = DATA_POINT + varint(data_point_size) + attributes
+        family_points = self._points.setdefault(family.name, [])
         self._help[family.name] = family.help
         for start in range(0, len(points), POINT.itemsize):
-            encoded += head, points[start : start + POINT.itemsize]
+            family_points += head, points[start : start + POINT.itemsize]
             self.size += len(head) + POINT.itemsize
 
     def message(self) -> bytes:
         """See `MessageWriter.message`."""
-        scope = field(SCOPE, field(1, b"headroom") + field(2, text(VERSION)))
+        scope = field(SCOPE, field(SCOPE_NAME, b"headroom") + field(SCOPE_VERSION, text(VERSION)))
         metrics = b"".join(field(METRIC, self._metric(name)) for name in self._points)
-        resource = field(RESOURCE, field(1, encode_key_value(SERVICE, "headroom")))
+        resource = field(RESOURCE, field(ATTRIBUTES, encode_key_value(SERVICE_NAME, "headroom")))
         return field(RESOURCE_METRICS, resource + field(SCOPE_METRICS, scope + metrics))
 
     def _metric(self, name: str) -> bytes:

@@ -22,8 +22,8 @@ from rules.arrays import Flags, Floats, Ints
 from rules.band import Zone
 
 SLICE_MINUTES: Final = 30
-# With `out_of_order`, late or revised samples are sent if they are less than this before the newest queued
-# minute.
+# With `out_of_order`, a late or revised sample is sent if it is less than so many minutes older than the
+# newest queued sample of its series.
 LATE_MINUTES: Final = 30
 
 
@@ -49,35 +49,35 @@ class PendingSamples:
     def __init__(self, fleet: Fleet, watermarks: Watermarks) -> None:
         self._fleet, self._watermarks = fleet, watermarks
         watermarks.sync(fleet)
-        self._newest = newest_minutes(fleet)  # [source, slot]
-        changed = (self._newest > watermarks.examined_through).any(axis=0)
-        self._changed = np.flatnonzero(changed).astype(np.int32)  # slots
+        self._newest_minutes = newest_minutes(fleet)  # [source, slot]
+        changed = (self._newest_minutes > watermarks.examined_through).any(axis=0)
+        self._changed_slots = np.flatnonzero(changed).astype(np.int32)
 
     def batches(self) -> Iterator[SampleBatch]:
         """Yield all pending samples, the revised ones last.
 
         Call `mark_queued` for each batch before taking the next one.
         """
-        if not self._changed.size:
+        if not self._changed_slots.size:
             return
-        newest = self._newest[:, self._changed]
-        queued = self._watermarks.queued_through[:SOURCE_COUNT, self._changed]
+        newest = self._newest_minutes[:, self._changed_slots]
+        queued = self._watermarks.queued_through[:SOURCE_COUNT, self._changed_slots]
         end = int(newest.max())
         oldest = np.maximum(queued + 1, end - WINDOW + 1)
         first = int(oldest.min(where=oldest <= newest, initial=end))
         yield from self._slices(first, end, revised=False)
         if self._watermarks.late_minutes:
             yield from self._slices(end - WINDOW + 1, end, revised=True)
-        self._watermarks.examined_through[:, self._changed] = newest
+        self._watermarks.examined_through[:, self._changed_slots] = newest
 
     def _slices(self, first: int, last: int, revised: bool) -> Iterator[SampleBatch]:
         for start in range(first // SLICE_MINUTES * SLICE_MINUTES, last + 1, SLICE_MINUTES):
             yield from self._slice(range(max(start, first), start + SLICE_MINUTES), revised)
 
     def _slice(self, minutes: range, revised: bool) -> Iterator[SampleBatch]:
-        watermarks, changed = self._watermarks, self._changed
+        watermarks, changed = self._watermarks, self._changed_slots
         queued = watermarks.queued_through[:SOURCE_COUNT, changed]
-        pending_after, last = queued, self._newest[:, changed]
+        pending_after, last = queued, self._newest_minutes[:, changed]
         if revised:
             pending_after, last = queued - watermarks.late_minutes, queued - 1
         # The first and last pending minute within the slice: of each source, then of both sources together.
@@ -96,7 +96,7 @@ class PendingSamples:
 
     def _batch(self, chunk: slice, slots: Ints, minutes: Ints, revised: bool) -> SampleBatch:
         queued = self._watermarks.queued_through
-        snapshot = samples_at(self._fleet, slots, minutes, self._newest[:, slots])
+        snapshot = samples_at(self._fleet, slots, minutes, self._newest_minutes[:, slots])
         if revised:
             selected = self._is_revised(slots, snapshot, queued[:, slots])
         else:
@@ -104,13 +104,15 @@ class PendingSamples:
         return SampleBatch(chunk, slots, snapshot, selected, queued[:, chunk].copy())
 
     def _is_revised(self, slots: Ints, snapshot: Snapshot, queued: Ints) -> Flags:
-        """Return whether samples differ from the queued ones of the same minutes.
+        """Return which samples differ from the queued samples of their minutes, [kind, sample].
 
         The newest queued minute is left out, as receivers reject a second value for their newest sample.
+        queued: the newest queued minute, [kind, sample].
         """
-        late, minutes = self._watermarks.late_minutes, snapshot.minute
-        in_window = (minutes > queued - late) & (minutes < queued)
-        values, queued_values = _values(snapshot), self._watermarks.last_values[:, slots, minutes % late]
+        late_minutes, minutes = self._watermarks.late_minutes, snapshot.minute
+        in_window = (minutes > queued - late_minutes) & (minutes < queued)
+        queued_values = self._watermarks.last_values[:, slots, minutes % late_minutes]
+        values = _values(snapshot)
         differs: Flags = np.isfinite(values) & (values != queued_values)
         return in_window & differs
 

@@ -54,12 +54,12 @@ class PushWorker:
 
     def __init__(self, config: PushConfig, context: PushContext) -> None:
         self.config, self._context = config, context
-        self.has_new_samples, self._appended = asyncio.Event(), asyncio.Event()
+        self.has_new_samples, self._queue_appended = asyncio.Event(), asyncio.Event()
         self._encoding = ENCODINGS[config.protocol]
         self._labels = LabelEncoder(self._encoding.encode_label)
         self._watermarks: Watermarks | None = None
-        self._oldest: QueuedRequest | None = None  # the oldest queued request, which is being sent
-        self._failures = 0  # failed attempts to send the oldest request
+        self._oldest_request: QueuedRequest | None = None  # the oldest queued request, which is being sent
+        self._failed_attempts = 0  # to send the oldest request
         self._logged_reason = ""  # reason of the last logged drop; empty after an accepted request
 
     @property
@@ -74,7 +74,7 @@ class PushWorker:
             self.name,
             queued=lambda: context.queue.size(self.name).sample_count,
             size=lambda: context.queue.size(self.name).bytes,
-            lag=lambda: context.now() - self._oldest.queued_at if self._oldest else 0.0,
+            lag=lambda: context.now() - self._oldest_request.queued_at if self._oldest_request else 0.0,
         )
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -128,7 +128,7 @@ class PushWorker:
         dropped_samples = await self._context.queue.append(self.name, push_batch, max_bytes)
         pending.mark_queued(batch, queued_through)
         self._count_dropped("queue_full", dropped_samples, "its queue is full")
-        self._appended.set()
+        self._queue_appended.set()
 
     def _count_dropped(self, reason: str, sample_count: int, explanation: str) -> None:
         """Count dropped samples; log only the first of successive drops for the same reason.
@@ -148,12 +148,12 @@ class PushWorker:
             )
 
     async def _send_next(self) -> None:
-        self._appended.clear()
-        self._oldest = await self._context.queue.first(self.name)
-        if self._oldest is None:
-            await self._appended.wait()
+        self._queue_appended.clear()
+        self._oldest_request = await self._context.queue.first(self.name)
+        if self._oldest_request is None:
+            await self._queue_appended.wait()
         else:
-            await self._send(self._oldest)
+            await self._send(self._oldest_request)
 
     async def _send(self, queued: QueuedRequest) -> None:
         encoding = ENCODINGS[queued.protocol]
@@ -173,19 +173,19 @@ class PushWorker:
 
     async def _back_off(self, result: DeliveryResult) -> None:
         """Sleep: exponentially longer after each failure, with jitter, but not less than Retry-After."""
-        if not self._failures:
+        if not self._failed_attempts:
             log.warning("push %s: request failed, retrying: %s", self.name, result.sentence)
-        max_wait = min(MAX_BACKOFF, MIN_BACKOFF * math.exp2(min(self._failures, 30)))
-        self._failures += 1
+        max_wait = min(MAX_BACKOFF, MIN_BACKOFF * math.exp2(min(self._failed_attempts, 30)))
+        self._failed_attempts += 1
         wait = max_wait * (1 + self._context.random()) / 2
         await self._context.sleep(max(wait, min(result.retry_after or 0.0, MAX_RETRY_AFTER)))
 
     def _record_result(self, queued: QueuedRequest, result: DeliveryResult) -> None:
         """Count the samples of a request that left the queue, as sent or as dropped."""
         telemetry, request = self._context.telemetry, queued.request
-        if self._failures:
+        if self._failed_attempts:
             log.warning("push %s: the receiver answers again", self.name)
-        self._failures = 0
+        self._failed_attempts = 0
         if result.outcome is DeliveryOutcome.DELIVERED:
             self._logged_reason = ""
             telemetry.sent.labels(self.name).inc(request.sample_count)

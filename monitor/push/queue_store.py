@@ -93,7 +93,7 @@ class PushQueueStore(Protocol):
         ...
 
     def retain_receivers(self, receivers: Iterable[str]) -> Mapping[str, int]:
-        """Delete the data of all receivers but these. Return how many samples of each are dropped."""
+        """Delete the data of all receivers but these. Return, by receiver, how many samples were dropped."""
         ...
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ class RequestBatcher:
 
     def _reset(self) -> None:
         self._writer: MessageWriter = self._encoding.writer(self._labels)
-        self._samples = self._newest = 0
+        self._sample_count = self._newest_minute = 0
 
     def add(
         self, family: Family, snapshot: Snapshot, selected: Indices, values: npt.NDArray[Any]
@@ -51,19 +51,19 @@ class RequestBatcher:
         starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
         ends = np.append(starts[1:], ids.size)
         series_of_run = snapshot.series[selected[starts]]
-        columns = series_of_run, starts.tolist(), ends.tolist(), minutes[ends - 1].tolist()
-        for series, start, end, newest in zip(*columns, strict=True):
-            if self._samples + end - start > MAX_SAMPLES or self._writer.size >= FULL_BYTES:
+        runs = zip(series_of_run, starts.tolist(), ends.tolist(), minutes[ends - 1].tolist(), strict=True)
+        for series, start, end, newest_minute in runs:
+            if self._sample_count + end - start > MAX_SAMPLES or self._writer.size >= FULL_BYTES:
                 yield from self.finish()
             self._writer.add(family, series, points[start * width : end * width])
-            self._samples += end - start
-            self._newest = max(self._newest, newest)
+            self._sample_count += end - start
+            self._newest_minute = max(self._newest_minute, newest_minute)
 
     def finish(self) -> Iterator[PushRequest]:
         """Yield the last request, unless it is empty."""
-        if self._samples:
+        if self._sample_count:
             body = self._encoding.compress(self._writer.message())
-            yield PushRequest(self._samples, self._newest, body)
+            yield PushRequest(self._sample_count, self._newest_minute, body)
             self._reset()
 
 
@@ -72,9 +72,8 @@ def build_requests(
 ) -> tuple[list[PushRequest], Ints]:
     """Return the requests of a batch, and the watermarks of its chunk after its requests are queued.
 
-    The watermarks are the newest minute queued, [kind, slot].
-
-    May run in any thread, but threads must not share `labels` at the same time.
+    The watermarks are the newest minutes queued, [kind, slot]. May run in any thread, but threads must not
+    share `labels` at the same time.
     """
     batcher, requests = RequestBatcher(encoding, labels), list[PushRequest]()
     queued_through = batch.queued_through.copy()

@@ -30,13 +30,13 @@ from monitor.schema.types import ConfigModel, Duration, Text
 RESERVED_HEADERS = {"content-type", "content-encoding", "content-length", "host", "user-agent"}
 
 
-def _header(value: str) -> str:
+def _check_header_name(value: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value) or value.lower() in RESERVED_HEADERS:
         raise unexpected("the name of a header that the protocol does not set itself", value)
     return value
 
 
-def _version(value: Any) -> Any:
+def _check_version(value: Any) -> Any:
     if value not in (1, 2) or isinstance(value, bool):
         raise unexpected("1 or 2", value)
     return value
@@ -45,7 +45,7 @@ def _version(value: Any) -> Any:
 class Header(ConfigModel):
     """An additional header of every request, such as the name of a tenant, or a key."""
 
-    name: Annotated[Text, AfterValidator(_header)] = Field(description="Name of the header.")
+    name: Annotated[Text, AfterValidator(_check_header_name)] = Field(description="Name of the header.")
     value: Secret | None = Field(default=None, description="Value of the header.")
     value_env: SecretEnv | None = Field(default=None, description="Environment variable with the value.")
     value_file: SecretFile | None = Field(default=None, description="File with the value.")
@@ -59,12 +59,12 @@ class Header(ConfigModel):
         return self.name, value
 
     @model_validator(mode="after")
-    def _has_one_value(self) -> Self:
+    def _check_value(self) -> Self:
         _ = self.pair
         return self
 
 
-def _by_lower_name(headers: Sequence[Header]) -> Mapping[str, SecretStr]:
+def _values_by_lower_name(headers: Sequence[Header]) -> Mapping[str, SecretStr]:
     """Return the values of headers by lower-case name. Raises PydanticCustomError for a repeated name."""
     values: dict[str, SecretStr] = {}
     for name, value in (header.pair for header in headers):
@@ -87,7 +87,7 @@ class PushConfig(ConfigModel):
         description="URL to send samples to: .../api/v1/write of Prometheus, .../api/v1/push of Mimir, and "
         "so on."
     )
-    version: Annotated[Literal[1, 2], BeforeValidator(_version)] = Field(
+    version: Annotated[Literal[1, 2], BeforeValidator(_check_version)] = Field(
         default=1,
         description="Version of remote write: 1 (1.0), or 2 (2.0) for receivers known to support it.",
     )
@@ -131,8 +131,8 @@ class PushConfig(ConfigModel):
     def policy(self) -> OutboundPolicy:
         """The policy of the HTTP client for this receiver, with the secrets that it must not log."""
         values = [self.url, *self._secrets(), *(header.pair[1] for header in self.headers)]
-        hidden = frozenset(text for value in values for text in hidden_texts(value))
-        return OutboundPolicy(self.allow_insecure, self.allow_private, self.timeout, hidden)
+        secrets = frozenset(text for value in values for text in hidden_texts(value))
+        return OutboundPolicy(self.allow_insecure, self.allow_private, self.timeout, secrets)
 
     @property
     def extra_headers(self) -> Mapping[str, str]:
@@ -143,8 +143,8 @@ class PushConfig(ConfigModel):
         if token:
             headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         if password:
-            user = f"{self.username}:{password.get_secret_value()}".encode()
-            headers["Authorization"] = f"Basic {b64encode(user).decode()}"
+            user_and_password = f"{self.username}:{password.get_secret_value()}".encode()
+            headers["Authorization"] = f"Basic {b64encode(user_and_password).decode()}"
         return headers
 
     def _secrets(self) -> tuple[SecretStr | None, SecretStr | None]:
@@ -155,7 +155,7 @@ class PushConfig(ConfigModel):
         token, password = self._secrets()
         if bool(self.username) != bool(password):
             raise problem("expected username and password together, found one of them")
-        candidates = token, password, _by_lower_name(self.headers).get("authorization")
+        candidates = token, password, _values_by_lower_name(self.headers).get("authorization")
         authorizations = [*filter(None, candidates)]
         if len(authorizations) > 1:
             raise problem("expected one of bearer_token, password and a header Authorization, found several")

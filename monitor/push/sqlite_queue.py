@@ -92,23 +92,25 @@ class SqliteQueueStore:
 
     def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         """See `PushQueueStore.append`."""
-        queued = receiver, batch.protocol, self._now()
+        requests, common_columns = batch.requests, (receiver, batch.protocol, self._now())
         rows = [
-            (*queued, request.sample_count, request.newest_minute, request.body) for request in batch.requests
+            (*common_columns, request.sample_count, request.newest_minute, request.body)
+            for request in requests
         ]
         chunks = [(receiver, chunk, series.tobytes()) for chunk, series in batch.watermarks.items()]
         with self._transaction() as connection:
             old_size = self.sizes.get(receiver, QueueSize())
             connection.executemany(INSERT_REQUEST, rows)
             connection.executemany("REPLACE INTO watermark VALUES (?, ?, ?)", chunks)
-            size = old_size.bytes + sum(len(row[-1]) for row in rows)
+            size = old_size.bytes + sum(len(request.body) for request in requests)
             candidates = connection.execute(SELECT_ALL_BUT_FIRST, (receiver,))
             dropped = list(oldest_beyond(candidates, size - max_bytes))
             connection.executemany("DELETE FROM request WHERE id = ?", [(id_,) for id_, _, _ in dropped])
+        added_samples = sum(request.sample_count for request in requests)
         dropped_samples = sum(samples for _, samples, _ in dropped)
-        samples = old_size.sample_count + sum(row[3] for row in rows) - dropped_samples
+        dropped_bytes = sum(body_bytes for _, _, body_bytes in dropped)
         self.sizes[receiver] = QueueSize(
-            samples, size - sum(dropped_bytes for _, _, dropped_bytes in dropped)
+            old_size.sample_count + added_samples - dropped_samples, size - dropped_bytes
         )
         return dropped_samples
 

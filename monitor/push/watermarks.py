@@ -44,7 +44,7 @@ class Watermarks:
 
     def __init__(self, departed: WatermarkRows, late_minutes: int) -> None:
         """departed: the saved watermarks of series that have no slot (yet)."""
-        self.late_minutes, self._departed, self.has_departed = late_minutes, merge_rows(departed), False
+        self.late_minutes, self._departed_rows, self.has_departed = late_minutes, merge_rows(departed), False
         self.ids: Ids = np.empty(0, np.uint64)
         self.queued_through: Ints = np.empty((len(SampleKind), 0), np.int32)
         self.examined_through: Ints = np.empty((SOURCE_COUNT, 0), np.int32)
@@ -53,16 +53,16 @@ class Watermarks:
     def sync(self, fleet: Fleet) -> None:
         """Update the columns for series that joined or left the fleet. Call before examining the fleet."""
         self._grow(fleet.size - self.ids.size)
-        changed = np.flatnonzero(self.ids != fleet.id[: fleet.size])
-        if not changed.size:
+        slots = np.flatnonzero(self.ids != fleet.id[: fleet.size])  # that have another series now
+        if not slots.size:
             return
-        departed = changed[self.ids[changed] != 0]
-        rows = self._rows(departed, self.queued_through[:, departed])
-        self._departed = merge_rows(np.concatenate([self._departed, rows]))
-        self.has_departed = self.has_departed or bool(departed.size)
-        self.ids[changed] = fleet.id[changed]
-        self.queued_through[:, changed] = self._departed_minutes(self.ids[changed])
-        self.examined_through[:, changed], self.last_values[:, changed] = NEVER, np.nan
+        left_slots = slots[self.ids[slots] != 0]
+        rows = self._rows(left_slots, self.queued_through[:, left_slots])
+        self._departed_rows = merge_rows(np.concatenate([self._departed_rows, rows]))
+        self.has_departed = self.has_departed or bool(left_slots.size)
+        self.ids[slots] = fleet.id[slots]
+        self.queued_through[:, slots] = self._departed_minutes(self.ids[slots])
+        self.examined_through[:, slots], self.last_values[:, slots] = NEVER, np.nan
 
     def _grow(self, new_slots: int) -> None:
         if new_slots > 0:
@@ -74,12 +74,12 @@ class Watermarks:
             self.last_values = np.concatenate([self.last_values, unknown], axis=1)
 
     def _departed_minutes(self, ids: Ids) -> Ints:
-        """Return what `_departed` has for the series with these ids, [kind, series]; NEVER without a row."""
+        """Return the minutes in `_departed_rows` of these series, [kind, series]; NEVER without a row."""
         minutes = np.full((len(SampleKind), ids.size), NEVER, np.int32)
-        if self._departed.size:
-            rows = np.minimum(np.searchsorted(self._departed["id"], ids), self._departed.size - 1)
-            is_known = self._departed["id"][rows] == ids
-            minutes[:, is_known] = self._departed["minutes"][rows[is_known]].T
+        if self._departed_rows.size:
+            rows = np.minimum(np.searchsorted(self._departed_rows["id"], ids), self._departed_rows.size - 1)
+            is_known = self._departed_rows["id"][rows] == ids
+            minutes[:, is_known] = self._departed_rows["minutes"][rows[is_known]].T
         return minutes
 
     def _rows(self, slots: npt.NDArray[np.intp] | slice, queued_through: Ints) -> WatermarkRows:
@@ -90,4 +90,4 @@ class Watermarks:
     def rows_by_chunk(self, chunk: slice, queued_through: Ints) -> dict[int, WatermarkRows]:
         """Return the rows to store, by chunk number, after `chunk` has been queued up to `queued_through`."""
         rows = {chunk.start // CHUNK_SIZE: self._rows(chunk, queued_through)}
-        return rows | ({DEPARTED_CHUNK: self._departed} if self.has_departed else {})
+        return rows | ({DEPARTED_CHUNK: self._departed_rows} if self.has_departed else {})

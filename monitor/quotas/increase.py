@@ -48,9 +48,8 @@ class QuotaCallError(HeadroomError):
 class PresentQuota:
     """A quota as Service Quotas returns it.
 
-    value: in the quota's unit. source: whether the value is applied to the account or AWS's default.
-
-    level: the level, account or resource, at which AWS increases the quota; empty if only accounts have it.
+    value: in the quota's unit. source: whether the value is applied to the account or AWS's default. level:
+    the level, account or resource, at which AWS increases the quota; empty if only accounts have it.
     """
 
     name: str
@@ -108,9 +107,9 @@ async def prepare_increase(cell: Cell, wanted: WantedQuota, desired: float, arn:
     QuotaCallError.
     """
     present = await _read_present(cell, wanted, arn)
-    home = Scan(cell).home_region
-    if present.is_global and cell.region != home:
-        cell = cell.in_region(home)
+    home_region = Scan(cell).home_region
+    if present.is_global and cell.region != home_region:
+        cell = cell.in_region(home_region)
         present = await _read_present(cell, wanted, arn)
     increase = QuotaIncrease(wanted, cell.region, arn, desired, present)
     _check_level(increase)
@@ -140,10 +139,11 @@ async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
         response = await cell_without_retries.call("service-quotas", REQUEST_OPERATION, **increase.params)
     wanted = increase.wanted
     request = request_from(response.get("RequestedQuota"), cell_without_retries.clock.now())
-    accepted = f"AWS has accepted the request for {wanted.text(increase.desired)}."
-    return _quota_prefix(wanted, increase.present) + (
-        request.sentence(wanted.text, None) if request else accepted
-    )
+    if request:
+        answer = request.sentence(wanted.text, None)
+    else:
+        answer = f"AWS has accepted the request for {wanted.text(increase.desired)}."
+    return _quota_prefix(wanted, increase.present) + answer
 
 
 async def _read_present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:

@@ -32,13 +32,13 @@ def choose_account(
         return accounts[0]
     candidates = [account for account in accounts if name in (account.name, account.id)]
     is_id = bool(ACCOUNT_ID.fullmatch(name))
-    containing = [
+    including = (
         organization for organization in organizations if is_id and organization.includes(name, name)
-    ]
-    if containing:
-        regions = [region for region in containing[0].regions if region != ALL_REGIONS]
+    )
+    if organization := next(including, None):
+        regions = [region for region in organization.regions if region != ALL_REGIONS]
         partition = partition_of((regions or [""])[0]).name
-        candidates.append(containing[0].member(name, name, partition, is_own=False))
+        candidates.append(organization.member(name, name, partition, is_own=False))
     candidates += [account for account in accounts if is_id and not account.id]
     if name and candidates:
         return candidates[0]
@@ -75,17 +75,17 @@ def resource_arn(cell: Cell, resource: str, wanted: WantedQuota, registry: Regis
     if not resource or resource.startswith("arn:"):
         return resource
     service = wanted.signal.service if wanted.signal else ""
-    kinds = {
+    template_by_kind = {
         kind: template
         for collector in registry.collectors_of({service})
         for kind, template in collector.arns.items()
         if {*PLACEHOLDER.findall(template)} - CELL_PLACEHOLDERS == {kind}
     }
-    if len(kinds) != 1:
+    if len(template_by_kind) != 1:
         raise UnknownQuotaError(
             f"expected the ARN of the resource, as its id alone does not tell it: {resource}"
         )
-    ((kind, template),) = kinds.items()
+    ((kind, template),) = template_by_kind.items()
     aws = Scan(cell)
     names = {"partition": aws.partition, "region": aws.region, "account_id": aws.account}
     return template.format(**names, **Resource(kind, (resource,)).ids)
