@@ -32,10 +32,8 @@ def choose_account(
         return accounts[0]
     candidates = [account for account in accounts if name in (account.name, account.id)]
     is_id = bool(ACCOUNT_ID.fullmatch(name))
-    including = (
-        organization for organization in organizations if is_id and organization.includes(name, name)
-    )
-    if organization := next(including, None):
+    organization = next((each for each in organizations if is_id and each.includes(name, name)), None)
+    if organization:
         regions = [region for region in organization.regions if region != ALL_REGIONS]
         partition = partition_of((regions or [""])[0]).name
         candidates.append(organization.member(name, name, partition, is_own=False))

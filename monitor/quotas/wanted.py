@@ -47,21 +47,21 @@ class WantedQuota:
             number = unit.parse(text)
         except ValueError as error:
             raise UnknownQuotaError(str(error)) from None
-        if number > MAX_AMOUNT * self._unit:
+        if number > MAX_AMOUNT * self._quota_unit:
             raise UnknownQuotaError(f"expected an amount up to {MAX_AMOUNT:,.0f}, found {text!r}")
         # Rounded before `ceil`, which would add a unit to a whole number whose quotient is inexact.
-        return number if self._unit == 1 else float(math.ceil(round(number / self._unit, 6)))
+        return number if self._quota_unit == 1 else float(math.ceil(round(number / self._quota_unit, 6)))
 
     def text(self, value: float) -> str:
         """Return a value in the quota's unit exactly, and also in the signal's unit if the units differ."""
         number = f"{value:,.0f}" if value.is_integer() else f"{value:,}"
-        if not self.signal or (self._unit == 1 and self.signal.unit.kind is UnitKind.COUNT):
+        if not self.signal or (self._quota_unit == 1 and self.signal.unit.kind is UnitKind.COUNT):
             return number
-        return f"{number} ({self.signal.unit.format(value * self._unit)})"
+        return f"{number} ({self.signal.unit.format(value * self._quota_unit)})"
 
     @property
-    def _unit(self) -> float:
-        """The quota's unit, in the signal's unit: 2^40 for a quota in TiB of a signal in bytes."""
+    def _quota_unit(self) -> float:
+        """The size of the quota's unit in the signal's unit: 2^40 for a quota in TiB of a signal in bytes."""
         return self.signal.quota_unit if self.signal else 1.0
 
 

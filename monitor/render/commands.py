@@ -27,12 +27,12 @@ def increase_command(
     signal: Signal,
     series: "Series",
     utilization: float | None,
-    in_force: float | None = None,
+    limit_in_force: float | None = None,
     saturated: bool = False,
 ) -> str | None:
     """Return the command that raises the limit of a series until utilization is in the middle of the band.
 
-    in_force: the limit that the utilization refers to; None for the limit read last. saturated: whether
+    limit_in_force: the limit that the utilization refers to; None for the limit read last. saturated: whether
     demand is throttled. Returns None if no command is known, or if the utilization is not above the band and
     no demand is throttled.
     """
@@ -40,27 +40,28 @@ def increase_command(
     is_above = bool(utilization and utilization > band.high)
     if not is_above and not saturated:
         return None
-    present = in_force or (limit.value if limit else PUBLISHED_ONLY)
-    if utilization and is_above and present is not PUBLISHED_ONLY:
-        return command_for_limit(signal, series, present * utilization / target_utilization(band), present)
+    limit_in_force = limit_in_force or (limit.value if limit else PUBLISHED_ONLY)
+    if utilization and is_above and limit_in_force is not PUBLISHED_ONLY:
+        new_limit = limit_in_force * utilization / target_utilization(band)
+        return command_for_limit(signal, series, new_limit, limit_in_force)
     return command_for_limit(signal, series)
 
 
 def command_for_limit(
-    signal: Signal, series: "Series", wanted: float | None = None, present: float | None = None
+    signal: Signal, series: "Series", new_limit: float | None = None, limit_in_force: float | None = None
 ) -> str | None:
-    """Return the command that changes the limit of a series to `wanted`, or as near to it as one call can.
+    """Return the command that changes the limit of a series to `new_limit`, or as near to it as one call can.
 
-    present: the limit in force. Both limits are in the signal's unit. Returns None if no command is known, or
-    if the command needs a new limit and `wanted` is None.
+    Both limits are in the signal's unit. Returns None if no command is known, or if the command needs a new
+    limit and `new_limit` is None.
     """
     command = command_of_signal(signal)
     if not command:
         return None
     values = _values(signal, series)
-    if wanted is not None:
-        highest = present * command.max_factor if present and command.max_factor else inf
-        values["number"] = str(ceil(min(wanted, highest) / command.unit_value))
+    if new_limit is not None:
+        max_limit = limit_in_force * command.max_factor if limit_in_force and command.max_factor else inf
+        values["number"] = str(ceil(min(new_limit, max_limit) / command.unit_value))
     text = _fill(command, values)
     arn = series.settings.quota_arn if command.is_request else ""
     return f"{text} --context-id {shlex.quote(arn)}" if arn and text else text

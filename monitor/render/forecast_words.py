@@ -35,7 +35,7 @@ def forecast_words(reach: Reach, now: int) -> ForecastWords:
     if reach.minutes:
         first, last = (max(minute - now, 0) for minute in (reach.minutes[0], reach.minutes[-1]))
         return ForecastWords(time_range(first, last), _probability_text(reach), _colour_zone(first))
-    if reach.is_possible:  # such as just below the limit, which it reached some minutes ago
+    if reach.is_possible:  # such as for a series just below its limit, which it reached some minutes ago
         horizon = HORIZONS[reach.horizon_index]
         amount, unit = HORIZON_TEXTS[horizon][:-1], HORIZON_TEXTS[horizon][-1]
         return ForecastWords(f"within {amount}{SPACE}{unit}", _probability_text(reach), _colour_zone(horizon))
@@ -56,13 +56,14 @@ def _colour_zone(minutes: int) -> str:
 
 def time_range(first: int, last: int) -> str:
     """Return a range of minutes from now as text: `40 min - 2 h`, `1.7 - 7 h`, with an en dash."""
-    low, high = _amount(first), _amount(last)
-    if low == high:
-        return SPACE.join(low)
-    return f"{low[0]}{'' if low[1] == high[1] else SPACE + low[1]} \u2013 {SPACE.join(high)}"
+    (first_amount, first_unit), (last_amount, last_unit) = _amount_and_unit(first), _amount_and_unit(last)
+    last_text = f"{last_amount}{SPACE}{last_unit}"
+    if first_unit != last_unit:
+        return f"{first_amount}{SPACE}{first_unit} \u2013 {last_text}"
+    return last_text if first_amount == last_amount else f"{first_amount} \u2013 {last_text}"
 
 
-def _amount(minutes: int) -> tuple[str, str]:
+def _amount_and_unit(minutes: int) -> tuple[str, str]:
     if minutes < MAX_IN_MINUTES:
         return f"{max(minutes, 1)}", "min"
     length, unit = (HOUR, "h") if minutes < MAX_IN_HOURS else (DAY_MINUTES, "d")

@@ -131,15 +131,12 @@ def time_to_limit(reach: Reach, now: int) -> Markup:
         return Markup(TIME_TO_LIMIT.format(mark='<rect class="now"/>'))
     if not reach.minutes and not reach.is_possible:
         return Markup(TIME_TO_LIMIT.format(mark=""))
-    minutes = (
-        (reach.minutes[0] - now, reach.minutes[-1] - now)
-        if reach.minutes
-        else (0, HORIZONS[reach.horizon_index])
-    )
-    first, last = map(time_position, minutes)
-    css_class, start = (
-        "span" if reach.probability[reach.horizon_index] >= LIKELY else "maybe",
-        min(first, 100 - MIN_WIDTH),
-    )
-    mark = f'<rect class="{css_class}" x="{start}%" width="{max(last - first, MIN_WIDTH):.3g}%"/>'
+    if reach.minutes:
+        earliest, latest = reach.minutes[0] - now, reach.minutes[-1] - now
+    else:
+        earliest, latest = 0, HORIZONS[reach.horizon_index]
+    first, last = time_position(earliest), time_position(latest)
+    start, width = min(first, 100 - MIN_WIDTH), max(last - first, MIN_WIDTH)
+    css_class = "span" if reach.probability[reach.horizon_index] >= LIKELY else "maybe"
+    mark = f'<rect class="{css_class}" x="{start}%" width="{width:.3g}%"/>'
     return Markup(TIME_TO_LIMIT.format(mark=mark))

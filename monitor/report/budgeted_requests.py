@@ -15,14 +15,14 @@ from monitor.planning.stretching import longer_cadences
 from rules.arrays import Ints
 
 
-def keep_budget(
+def lengthen_to_budget(
     fleet: Fleet, terms: BudgetTerms, prices: AccountPrices, minutes: Ints
 ) -> Sequence[AllowanceStatus]:
     """Lengthen `minutes` in place as far as a budget demands, and return the budget of each account.
 
     All accounts may share one budget. minutes: between two requests of each metric, by row.
     """
-    budget = Budget(InMemorySpendingStore(), _never, _never, dict, prices.partitions)
+    budget = Budget(InMemorySpendingStore(), _stopped_clock, _stopped_clock, dict, prices.partitions)
     budget.configure(terms)
     for account, rows in _requested_rows(fleet, budget, terms, minutes).items():
         allowance = budget.allowance(account)
@@ -32,17 +32,19 @@ def keep_budget(
     return budget.statuses()
 
 
-def _never() -> float:
-    """Return a time that does not pass, as nothing is requested."""
+def _stopped_clock() -> float:
+    """Return the same time at each call: the budget earns and spends nothing, as no request is made."""
     return 0.0
 
 
 def _requested_rows(fleet: Fleet, budget: Budget, terms: BudgetTerms, minutes: Ints) -> Mapping[str, Ints]:
     """Return the rows of the metrics that each budget pays for, by account; "" if all share one."""
-    rows = defaultdict[str, set[int]](set)
+    rows_by_account = defaultdict[str, set[int]](set)
     for cell in {key.cell for key in fleet.series}:
         payer, _ = fleet.payer_of(cell)
         if budget.covers(payer):
-            rows[payer if terms.each_account else ""].update(fleet.metrics(cell).values())
-    arrays = {account: np.array(sorted(of_account), np.int32) for account, of_account in rows.items()}
-    return {account: of_account[minutes[of_account] < NOT_READ] for account, of_account in arrays.items()}
+            rows_by_account[payer if terms.each_account else ""].update(fleet.metrics(cell).values())
+    return {
+        account: np.array([row for row in sorted(rows) if minutes[row] < NOT_READ], np.int32)
+        for account, rows in rows_by_account.items()
+    }

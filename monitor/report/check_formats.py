@@ -11,7 +11,7 @@ from monitor.fleet.rows import Row, utc_text
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.spreadsheet import spreadsheet_cell
 from monitor.report.check_tables import NUMERIC_COLUMNS, column_texts, columns_of, forecast_text, write_table
-from monitor.report.report import Report, observable_rows, unobservable_entries
+from monitor.report.report import Report, rows_with_numbers, unobservable_entries
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZON_TEXTS
 
@@ -125,7 +125,7 @@ def write_markdown(report: Report, out: TextIO) -> None:
     """Write a table, and a list of unobservable series and failed reads, for an issue or a chat."""
     columns = columns_of(report.rows)
     ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in columns]
-    texts = (column_texts(row)[: len(columns)] for row in observable_rows(report))
+    texts = (column_texts(row)[: len(columns)] for row in rows_with_numbers(report))
     rows = [columns, ruler, *texts]
     out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)
     items = [

@@ -15,7 +15,7 @@ from monitor.lib.text import escape_unprintable
 from monitor.render.sparkline import LEGEND, LENGTH, sparkline
 from monitor.render.styles import STYLES
 from monitor.render.text import usage_of_limit
-from monitor.report.report import Report, observable_rows, unobservable_entries
+from monitor.report.report import Report, rows_with_numbers, unobservable_entries
 from monitor.report.terminal import PIPED_WIDTH
 
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
@@ -67,7 +67,7 @@ def write_table(report: Report, out: TextIO) -> None:
     """Write series, unobservable series and failed reads as text; piped output has one line per series."""
     is_terminal = out.isatty()
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if is_terminal else PIPED_WIDTH)
-    rows, sparklines = observable_rows(report), row_sparklines(report, console) if is_terminal else None
+    rows, sparklines = rows_with_numbers(report), row_sparklines(report, console) if is_terminal else None
     without_sparklines = wide_table(rows)
     candidates = [without_sparklines]
     if sparklines:
@@ -100,7 +100,7 @@ def row_sparklines(report: Report, console: Console) -> list[str] | None:
     """Return a sparkline per row; None without history or if the terminal cannot show the characters."""
     if report.history_of is None or console.options.ascii_only:
         return None
-    return [sparkline(report.history_of(row.key)) for row in observable_rows(report)]
+    return [sparkline(report.history_of(row.key)) for row in rows_with_numbers(report)]
 
 
 def fits(console: Console, table: Table) -> bool:
@@ -134,8 +134,8 @@ def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
     """
     has_forecasts = columns_of(rows) != COLUMNS
     table = _one_line_table((*COMPACT_COLUMNS, FORECAST) if has_forecasts else COMPACT_COLUMNS, gap=1)
-    usage = table.columns[COMPACT_COLUMNS.index(USAGE_OF_LIMIT)]
-    usage.no_wrap, usage.min_width = False, MIN_USAGE_WIDTH
+    usage_column = table.columns[COMPACT_COLUMNS.index(USAGE_OF_LIMIT)]
+    usage_column.no_wrap, usage_column.min_width = False, MIN_USAGE_WIDTH
     single_account = len({row.key.account for row in rows}) == 1
     for row, sparkline_text in zip(rows, sparklines, strict=True):
         key = row.key

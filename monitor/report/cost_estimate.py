@@ -19,7 +19,7 @@ from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.budget import AllowanceStatus
 from monitor.planning.pruning import plan_with_idle_aggregates
 from monitor.polling.watcher import Watcher
-from monitor.report.budgeted_requests import keep_budget
+from monitor.report.budgeted_requests import lengthen_to_budget
 from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.path_cost import path_cost
 from monitor.report.read_intervals import ReadIntervals
@@ -176,20 +176,21 @@ def _prices_of_rows(fleet: Fleet, prices: AccountPrices) -> Mapping[int, Prices]
     """Return the prices of metrics by row, only of accounts that pay in dollars."""
     prices_of_rows: dict[int, Prices] = {}
     for cell in {key.cell for key in fleet.series}:
-        if in_dollars := prices.in_dollars(fleet.payer_of(cell)[0]):
-            prices_of_rows |= dict.fromkeys(fleet.metrics(cell).values(), in_dollars)
+        if dollar_prices := prices.in_dollars(fleet.payer_of(cell)[0]):
+            prices_of_rows |= dict.fromkeys(fleet.metrics(cell).values(), dollar_prices)
     return prices_of_rows
 
 
 def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tier, ProjectedCost]:
     """Return the cost of the signals that are read, by tier; a metric of both tiers counts for the core."""
-    rows, prices_of_rows = defaultdict[Tier, set[int]](set), _prices_of_rows(fleet, prices)
+    rows_by_tier, prices_of_rows = defaultdict[Tier, set[int]](set), _prices_of_rows(fleet, prices)
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
-            rows[signal.tier] |= prices_of_rows.keys() & rows_of_metrics(fleet, series)
-    plan = Plan.of(fleet, ReadIntervals.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], prices)
-    rows[Tier.DETAIL] -= rows[Tier.CORE]
-    return {tier: plan.projected("", rows[tier]) for tier in Tier}
+            rows_by_tier[signal.tier] |= prices_of_rows.keys() & rows_of_metrics(fleet, series)
+    core_rows, detail_rows = rows_by_tier[Tier.CORE], rows_by_tier[Tier.DETAIL]
+    plan = Plan.of(fleet, ReadIntervals.of(config), core_rows | detail_rows, prices)
+    rows_by_tier[Tier.DETAIL] = detail_rows - core_rows
+    return {tier: plan.dollar_cost("", rows_by_tier[tier]) for tier in Tier}
 
 
 def payers_of(
@@ -198,19 +199,19 @@ def payers_of(
     """Return the accounts that pay for the signals that are read; the account that pays most is first."""
     rows_of_cells = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
     # By paying account: the rows of the metrics that it pays for, and the other accounts that it pays for.
-    rows, other_accounts = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
+    rows_by_payer, other_accounts = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
     for key, series in fleet.series.items():
         payer, _ = fleet.payer_of(key.cell)
         other_accounts[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
-            rows[payer] |= rows_of_cells[key.cell].intersection(rows_of_metrics(fleet, series))
-    plan = Plan.of(
-        fleet, ReadIntervals.of(config), {row for payer_rows in rows.values() for row in payer_rows}, prices
-    )
-    payers = [
-        PayerEstimate(payer, len(accounts), plan.cost("", rows[payer], prices.of(payer)), prices.of(payer))
-        for payer, accounts in other_accounts.items()
-    ]
+            rows_by_payer[payer] |= rows_of_cells[key.cell].intersection(rows_of_metrics(fleet, series))
+    rows_read = {row for rows in rows_by_payer.values() for row in rows}
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices)
+    payers = []
+    for payer, accounts in other_accounts.items():
+        payer_prices = prices.of(payer)
+        cost = plan.cost("", rows_by_payer[payer], payer_prices)
+        payers.append(PayerEstimate(payer, len(accounts), cost, payer_prices))
     return sorted(payers, key=lambda estimate: (-estimate.now.monthly_dollars, estimate.account))
 
 
@@ -218,15 +219,16 @@ def _by_service(
     fleet: Fleet, config: Config, prices: AccountPrices, what_if: ReadIntervals | None
 ) -> list[ServiceEstimate]:
     prices_of_rows = _prices_of_rows(fleet, prices)
-    now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)  # rows by service
+    # By service: the rows of the metrics that are read now, and of those read if all signals were on.
+    read_now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for key, series in fleet.series.items():
         if not prices.in_dollars(fleet.payer_of(key.cell)[0]):
             continue
         rows = prices_of_rows.keys() & rows_of_metrics(fleet, series)
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
-            now[key.service] |= rows
-    rows_read = {row for service_rows in now.values() for row in service_rows}
+            read_now[key.service] |= rows
+    rows_read = {row for service_rows in read_now.values() for row in service_rows}
     plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices)
     every_minute = Plan.of(fleet, ReadIntervals(60, 60), rows_read, prices)
     with_details = Plan.of(fleet, ReadIntervals.of(config), prices_of_rows.keys(), prices)
@@ -234,10 +236,10 @@ def _by_service(
     estimates = [
         ServiceEstimate(
             service,
-            plan.projected(service, now[service]),
-            with_details.projected(service, rows - now[service]),
-            every_minute.projected(service, now[service]),
-            what_if_plan.projected(service, now[service]) if what_if_plan else None,
+            plan.dollar_cost(service, read_now[service]),
+            with_details.dollar_cost(service, rows - read_now[service]),
+            every_minute.dollar_cost(service, read_now[service]),
+            what_if_plan.dollar_cost(service, read_now[service]) if what_if_plan else None,
         )
         for service, rows in all_rows.items()
     ]
@@ -294,21 +296,23 @@ class Plan:
             )
             only_as_bound = uses_as_bound >= np.maximum(rings.use_count[:size], 1)
             minutes, pruned = np.where(only_as_bound, NOT_READ, unpruned), np.zeros(size, np.bool_)
-        budgets = keep_budget(fleet, intervals.budget, prices, minutes) if intervals.budget else ()
+        budgets = lengthen_to_budget(fleet, intervals.budget, prices, minutes) if intervals.budget else ()
         return cls(intervals, minutes, unpruned, pruned, _prices_of_rows(fleet, prices), budgets)
 
-    def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
+    def dollar_cost(self, service: str, rows: Iterable[int]) -> ProjectedCost:
         """Return the cost in dollars of the metrics in these rows.
 
         service: the service of all the metrics; "" if they belong to several.
         """
-        by_prices = defaultdict[Prices, list[int]](list)
+        rows_by_prices = defaultdict[Prices, list[int]](list)
         for row in rows:
-            by_prices[self.prices[row]].append(row)
-        return sum_of(self.cost(service, same_priced, prices) for prices, same_priced in by_prices.items())
+            rows_by_prices[self.prices[row]].append(row)
+        return sum_of(
+            self.cost(service, priced_rows, prices) for prices, priced_rows in rows_by_prices.items()
+        )
 
     def cost(self, service: str, rows: Iterable[int], prices: Prices | None) -> ProjectedCost:
-        """Return the cost of the metrics in these rows at these prices. service: as for `projected`."""
+        """Return the cost of the metrics in these rows at these prices. service: see `dollar_cost`."""
         rows_read = [row for row in rows if self.minutes[row] < NOT_READ]
         if service in self.intervals.streamed:
             return project(Counter(), len(rows_read), prices)

@@ -18,14 +18,10 @@ PRUNED_NOTE = (
     "pruned: metrics that are read only for a rare check while an aggregate of CloudWatch's is 0, "
     "such as the Throttles of all Lambda functions of an account"
 )
-
-
 IDLE_NOTE = (
     "idle: a metric without a point for three hours is read once an hour, until ListMetrics lists it again; "
     "which metrics are idle is known only after reading them; then the cost page shows what that saves"
 )
-
-
 NEAR_NOTE = (
     "nearer to a limit: more often, and at every poll above the band or with an alert; in simulations with "
     "polls every minute, 99 of 100 crossings of the band's upper edge were found at most a minute later than "
@@ -60,9 +56,8 @@ def as_table(estimate: CostEstimate) -> str:
         *_payer_lines(estimate.payers),
         *_stream_lines(estimate.streams),
     )
-    pruned_note = (
-        [] if not any(service.now.pruned_metrics for service in estimate.services) else ["", PRUNED_NOTE]
-    )
+    has_pruned = any(service.now.pruned_metrics for service in estimate.services)
+    pruned_note = ["", PRUNED_NOTE] if has_pruned else []
     return "\n".join([*_lines(rows), *pruned_note, "", IDLE_NOTE, *more_lines])
 
 
@@ -82,10 +77,10 @@ def _budget_lines(budgets: Sequence[AllowanceStatus]) -> list[str]:
     """Return the lines of the budgets; none without a budget."""
     lines = []
     for budget in budgets:
-        of_account = f" of account {budget.account}" if budget.account else ""
+        account_text = f" of account {budget.account}" if budget.account else ""
         too_small = ", too small" if budget.is_too_small else ""
         lines.append(
-            f"budget{of_account}: ${budget.dollars_per_month:,.2f} a month{too_small}; to request each "
+            f"budget{account_text}: ${budget.dollars_per_month:,.2f} a month{too_small}; to request each "
             f"metric once an hour, which is done in any case, costs ${budget.minimum_dollars:,.2f}"
         )
     return ["", *lines] if lines else []

@@ -51,11 +51,11 @@ def column_texts(quota: CoverageJson) -> tuple[str, ...]:
         f"{quota['account']}/{quota['region']}",
         " ".join(filter(None, (quota["reason"] or quota["note"], quota["cost_note"]))),
         quota["enable"],
-        cost(quota),
+        cost_text(quota),
     )
 
 
-def cost(quota: CoverageJson) -> str:
+def cost_text(quota: CoverageJson) -> str:
     """Return the monthly cost of watching a quota; `-` if it is impossible, words for an unknown cost."""
     amount = quota["monthly_dollars"]
     if amount is None:

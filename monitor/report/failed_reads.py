@@ -48,9 +48,8 @@ class FailedReads:
 NO_FAILED_READS = FailedReads()
 
 
-def failed_reads(watcher: Watcher, others: Iterable[LocatedFailure] = ()) -> FailedReads:
-    """Return the failed reads of a watcher. others: other failures in the same accounts."""
-    other_failures = [*others]
+def failed_reads(watcher: Watcher, other_failures: Sequence[LocatedFailure] = ()) -> FailedReads:
+    """Return the failed reads of a watcher, and other failures in its accounts."""
     cells = [
         ObservationTarget(account, region, "", cell.inventory.account_name, 0.0, 0.0)
         for (account, region), cell in watcher.cells.items()
@@ -85,25 +84,25 @@ def _targets(failures: Iterable[LocatedFailure]) -> list[ObservationTarget]:
             0.0,
             0.0,
             cause=cause,
-            failures=tuple(failure for _, failure in same_cause),
+            failures=tuple(failure for _, failure in group),
         )
-        for (location, cause), same_cause in groupby(ordered, _location_and_cause)
+        for (location, cause), group in groupby(ordered, _location_and_cause)
     ]
 
 
-def _location_and_cause(failed: LocatedFailure) -> tuple[Location, str]:
-    location, failure = failed
+def _location_and_cause(located_failure: LocatedFailure) -> tuple[Location, str]:
+    location, failure = located_failure
     return location, failure.failure_class
 
 
 def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
     """Return a sentence for each failure of a blind spot; if there are many, one with the remedy for all."""
-    located = [
+    located_failures = [
         (Location(target.account, target.name, target.region, target.service), failure)
         for target in spot.targets
         for failure in target.failures
     ]
-    sentences = _sentence_of_each(located)
+    sentences = _sentence_of_each(located_failures)
     if len(sentences) <= MAX_SINGLE_SENTENCES:
         return sentences
     return [" ".join((blind_text.summary(spot, registry), *blind_text.remedies(spot)))]
@@ -111,4 +110,4 @@ def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
 
 def _sentence_of_each(failures: Iterable[LocatedFailure]) -> list[str]:
     """Return a sentence for each failure; equal sentences once, as several reads may fail in the same way."""
-    return [*dict.fromkeys(describe_failure(*failed) for failed in failures)]
+    return [*dict.fromkeys(describe_failure(location, failure) for location, failure in failures)]

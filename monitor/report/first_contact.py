@@ -45,7 +45,7 @@ class FirstContact:
 
     accounts: the ids of the accounts of which something could be read: resources of a service, or the metric.
     service_count, series_count: the number of services in use, and of series, that can be read. A service can
-    be read if one of its calls succeeded. If it makes none, it can be read if the account's metrics can.
+    be read if one of its calls succeeded; a service without calls, if the account's metrics can be read.
     dollars: the cost of CloudWatch per month while all series are far from their limits.
     failures: the failed reads.
     denied: the IAM actions that AWS's messages name as denied.
@@ -81,27 +81,26 @@ async def contact(
     """List the resources of all accounts, and request one metric of each account."""
     fleet, telemetry = Fleet(), ProcessTelemetry()
     fleet.set_bounds(registry.bounds)
-    aws = AwsTelemetry(telemetry.registry)
-    watcher = Watcher(config, registry, fleet, telemetry, aws)
+    aws_telemetry = AwsTelemetry(telemetry.registry)
+    watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry)
     try:
         await watcher.run_once(report_progress, with_polls=False)
         failures_by_account = await _request_a_metric_of_each_account(watcher, fleet)
     finally:
         await watcher.close()
-    with_metrics = {account for account, failed in failures_by_account.items() if not failed}
-    metric_failures = [failure for failed in failures_by_account.values() for failure in failed]
-    read_keys = _keys_read(watcher, fleet, with_metrics)
+    accounts_with_metrics = {account for account, sentences in failures_by_account.items() if not sentences}
+    metric_failures = [sentence for sentences in failures_by_account.values() for sentence in sentences]
+    read_keys = _keys_read(watcher, fleet, accounts_with_metrics)
+    read_accounts = {account for (account, _), watched in watcher.cells.items() if watched.has_read}
     failures = failed_reads(watcher)
-    payers = payers_of(fleet, config, AccountPrices(config.price_table, aws.partitions))
+    payers = payers_of(fleet, config, AccountPrices(config.price_table, aws_telemetry.partitions))
     denied = {
         action
         for sentence in (*failures.by_failure, *metric_failures)
         for action in DENIED_ACTION.findall(sentence)
     }
     return FirstContact(
-        accounts=sorted(
-            with_metrics | {account for (account, _), cell in watcher.cells.items() if cell.has_read}
-        ),
+        accounts=sorted(accounts_with_metrics | read_accounts),
         service_count=len({key.service for key in read_keys}),
         series_count=len(read_keys),
         dollars=sum(payer.dollars or 0.0 for payer in payers),
@@ -112,15 +111,15 @@ async def contact(
     )
 
 
-def _keys_read(watcher: Watcher, fleet: Fleet, with_metrics: Container[str]) -> list[Key]:
+def _keys_read(watcher: Watcher, fleet: Fleet, accounts_with_metrics: Container[str]) -> list[Key]:
     """Return the keys of the series that can be read, see `FirstContact`.
 
-    with_metrics: the ids of the accounts whose metrics can be read.
+    accounts_with_metrics: the ids of the accounts whose metrics can be read.
     """
     return [
         key
         for key in fleet.series
-        if watcher.cells[key.cell].cell.has_succeeded.get(key.service, key.account in with_metrics)
+        if watcher.cells[key.cell].cell.has_succeeded.get(key.service, key.account in accounts_with_metrics)
     ]
 
 

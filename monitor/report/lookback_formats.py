@@ -57,7 +57,7 @@ WAY_COLUMNS = (
     "with a later alert",
     "without an alert",
 )
-NUMERIC = {*SERIES_COLUMNS[:6], *EPISODE_COLUMNS[1:3], "demand throttled", *WAY_COLUMNS[1:]}
+NUMERIC_COLUMNS = {*SERIES_COLUMNS[:6], *EPISODE_COLUMNS[1:3], "demand throttled", *WAY_COLUMNS[1:]}
 
 
 def moment(minute: int) -> str:
@@ -87,8 +87,9 @@ def alert_text(outcome: EpisodeOutcome) -> str:
     minutes = outcome.fired_after
     if outcome.span is None or minutes is None:
         return "none"
-    when = f"{duration(abs(minutes))} {'before' if minutes < 0 else 'after'}" if minutes else "at its start"
-    return f"{outcome.span.severity} {when}"
+    if not minutes:
+        return f"{outcome.span.severity} at its start"
+    return f"{outcome.span.severity} {duration(abs(minutes))} {'before' if minutes < 0 else 'after'}"
 
 
 def foreseen_text(outcome: EpisodeOutcome) -> str:
@@ -108,14 +109,14 @@ def usage_text(outcome: EpisodeOutcome) -> str:
 
 def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
     """Return the episodes of a series as tables show them, in the order of SERIES_COLUMNS."""
-    key, with_forecast = entry.series.key, entry.forecast_count
+    key, forecast_count = entry.series.key, entry.forecast_count
     return (
         f"{len(entry.episodes):,}",
         f"{entry.throttled_count:,}",
         duration(entry.longest),
         peak_text(entry.peak),
         throttled_demand_text(entry.series, entry.throttled_demand),
-        f"{entry.foreseen_count:,} of {with_forecast:,}" if with_forecast else "-",
+        f"{entry.foreseen_count:,} of {forecast_count:,}" if forecast_count else "-",
         f"{key.service}.{key.signal}",
         key.display_name,
         f"{key.account}/{key.region}",
@@ -180,7 +181,7 @@ def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
             console.print(Text(escape_unprintable(f"- {line}")))
 
 
-def _more(number: int) -> Iterator[str]:
+def _unlisted_line(number: int) -> Iterator[str]:
     if number > 0:
         yield f"{number:,} more; `--format json` lists all"
 
@@ -188,8 +189,8 @@ def _more(number: int) -> Iterator[str]:
 def _print_series(console: Console, summary: LookbackSummary) -> None:
     console.print(Text("\nSeries with episodes", "bold"))
     rows = [_series_row(entry) for entry in summary.series[:MAX_SERIES]]
-    print_table(console, SERIES_COLUMNS, rows, NUMERIC)
-    for line in _more(len(summary.series) - MAX_SERIES):
+    print_table(console, SERIES_COLUMNS, rows, NUMERIC_COLUMNS)
+    for line in _unlisted_line(len(summary.series) - MAX_SERIES):
         console.print(Text(line))
 
 
@@ -202,12 +203,12 @@ def _series_row(entry: SeriesEpisodes) -> list[Text]:
 def _print_episodes(console: Console, title: str, episodes: Sequence[EpisodeOutcome]) -> None:
     console.print(Text(f"\n{title}", "bold"))
     rows = [[*map(Text, map(escape_unprintable, episode_texts(outcome)))] for outcome in episodes]
-    print_table(console, EPISODE_COLUMNS, rows, NUMERIC)
+    print_table(console, EPISODE_COLUMNS, rows, NUMERIC_COLUMNS)
 
 
 def _print_ways(console: Console, ways: Sequence[WaySummary]) -> None:
     console.print(Text("\nAlerts that would have fired, by their highest severity", "bold"))
-    print_table(console, WAY_COLUMNS, [[*map(Text, way_texts(way))] for way in ways], NUMERIC)
+    print_table(console, WAY_COLUMNS, [[*map(Text, way_texts(way))] for way in ways], NUMERIC_COLUMNS)
 
 
 def timestamp(minute: int) -> str:
@@ -215,7 +216,8 @@ def timestamp(minute: int) -> str:
     return f"{datetime.fromtimestamp(minute * 60, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _number(value: float | None) -> float | None:
+def _known_number(value: float | None) -> float | None:
+    """Return a number for JSON: None instead of NaN."""
     return None if value is None or isnan(value) else value
 
 
@@ -225,6 +227,7 @@ def episode_record(outcome: EpisodeOutcome) -> dict[str, Any]:
     Times are in UTC, leads and lengths in minutes.
     """
     episode, foresight, series = outcome.episode, outcome.foresight, outcome.series
+    is_uncounted = series.settings.signal.saturation_is_state  # CloudWatch counts no throttled demand
     return {
         "series_id": series.key.id,
         "resource_id": series.key.subject.id,
@@ -235,13 +238,11 @@ def episode_record(outcome: EpisodeOutcome) -> dict[str, Any]:
         "minutes": episode.minutes,
         "ongoing": episode.ongoing,
         "throttled_minutes": episode.throttled_minutes,
-        "peak_utilization": _number(episode.peak),
-        "usage": _number(episode.usage),
-        "limit": _number(episode.limit),
+        "peak_utilization": _known_number(episode.peak),
+        "usage": _known_number(episode.usage),
+        "limit": _known_number(episode.limit),
         "unit": series.settings.signal.unit.name,
-        "throttled_demand": None
-        if outcome.series.settings.signal.saturation_is_state
-        else _number(episode.throttled_demand),
+        "throttled_demand": _known_number(None if is_uncounted else episode.throttled_demand),
         "alert": outcome.span and _span_record(outcome.span),
         "forecast_made": foresight is not None,
         "forecast_lead_minutes": foresight and foresight.lead,
@@ -281,7 +282,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
         "end": timestamp(lookback.minutes.stop),
         "series": len(lookback.series),
         "series_without_samples": lookback.without_samples_count,
-        "series_without_past": report.plan.without_past,
+        "series_without_past": report.plan.without_past_count,
         "known_series_days": round(lookback.known_days, 3),
         "metrics_requested": report.plan.metric_count,
         "cost_dollars": report.cost_dollars,
@@ -333,7 +334,7 @@ def write_lookback_html(summary: LookbackSummary, out: TextIO) -> None:
             ],
             way_columns=WAY_COLUMNS,
             ways=[way_texts(way) for way in summary.ways],
-            numeric=NUMERIC,
+            numeric=NUMERIC_COLUMNS,
         )
     )
 

@@ -79,12 +79,15 @@ class OtherWay:
 
 
 def ways_of(
-    fleet: Fleet, config: Config, registry: Registry, others: Iterable[OtherWay], names: dict[str, str]
+    fleet: Fleet, config: Config, registry: Registry, other_ways: Iterable[OtherWay], names: dict[str, str]
 ) -> list[Way]:
-    """Return the configured way of judging, and `others`. names: of accounts, by id. Raises ConfigError."""
+    """Return the configured way of judging, then `other_ways`. Raises ConfigError.
+
+    names: the names of accounts, by id.
+    """
     return [
         Way.in_force(fleet, CONFIGURED_WAY),
-        *(_way(fleet, other.apply_to(config, registry), other.name(), names) for other in others),
+        *(_way(fleet, other.apply_to(config, registry), other.name(), names) for other in other_ways),
     ]
 
 
@@ -121,11 +124,11 @@ def judge_past(
     judged_by: the configuration, the registry, and other ways of judging. report_progress: called with the
     number of finished steps and the number of all steps. Raises ConfigError if a way has an unordered band.
     """
-    config, registry, others = judged_by
+    config, registry, other_ways = judged_by
     fleet, names, settings = scan.fleet, {**scan.account_names}, config.alerting_settings(registry)
     builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0, names)
     judging = Judging(
-        ways_of(fleet, config, registry, others, names),
+        ways_of(fleet, config, registry, other_ways, names),
         builder.severity_of,
         batch_minutes(settings.poll_interval),
         has_ceilings=plan.step == 1,

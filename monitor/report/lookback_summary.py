@@ -91,7 +91,7 @@ class WaySummary(NamedTuple):
     notices: the number of notices.
     alerted_by_begin: the number of episodes whose alert fired when the episode began or earlier.
     alerted_later: the number of episodes whose alert fired after their begin.
-    later_minutes: the median of the minutes from begin to alert, of `alerted_later`; None without any.
+    later_minutes: the median of the minutes from begin to alert, over `alerted_later`; None if that is 0.
     without_alert: the number of episodes without an alert.
     """
 
@@ -143,14 +143,17 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
     """Summarize the episodes by series, and the alerts by way of judging."""
     lookback = report.lookback
     foresights = lookback.forecasts.foresights if lookback.forecasts else ()
-    by_slot_and_begin = {(foresight.slot, foresight.begin): foresight for foresight in foresights}
+    foresight_by_episode = {(foresight.slot, foresight.begin): foresight for foresight in foresights}
     spans = _SpanIndex(lookback.ways[0].spans)
-    by_slot: dict[int, list[EpisodeOutcome]] = defaultdict(list)
+    outcomes_by_slot: dict[int, list[EpisodeOutcome]] = defaultdict(list)
     for episode in lookback.episodes:
         series = lookback.series[episode.slot]
-        foresight = by_slot_and_begin.get((episode.slot, episode.begin))
-        by_slot[episode.slot].append(EpisodeOutcome(episode, series, spans.of(episode), foresight))
-    series_episodes = [SeriesEpisodes(lookback.series[slot], outcomes) for slot, outcomes in by_slot.items()]
+        foresight = foresight_by_episode.get((episode.slot, episode.begin))
+        outcome = EpisodeOutcome(episode, series, spans.of(episode), foresight)
+        outcomes_by_slot[episode.slot].append(outcome)
+    series_episodes = [
+        SeriesEpisodes(lookback.series[slot], outcomes) for slot, outcomes in outcomes_by_slot.items()
+    ]
     return LookbackSummary(
         report=report,
         series=sorted(series_episodes, key=_urgency),
@@ -195,16 +198,16 @@ def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
     spans = way.spans
     index = _SpanIndex(spans)
     spans_of_episodes = [(index.of(episode), episode) for episode in episodes]
-    delays = [span.begin - episode.begin for span, episode in spans_of_episodes if span]
-    later = [minutes for minutes in delays if minutes > 0]
+    minutes_to_alerts = [span.begin - episode.begin for span, episode in spans_of_episodes if span]
+    later_minutes = [minutes for minutes in minutes_to_alerts if minutes > 0]
     return WaySummary(
         name=way.name,
         alerts=Counter(span.severity for span in spans),
         notices=len(way.notices) + way.unlisted_notice_count,
-        alerted_by_begin=len(delays) - len(later),
-        alerted_later=len(later),
-        later_minutes=median(later) if later else None,
-        without_alert=len(episodes) - len(delays),
+        alerted_by_begin=len(minutes_to_alerts) - len(later_minutes),
+        alerted_later=len(later_minutes),
+        later_minutes=median(later_minutes) if later_minutes else None,
+        without_alert=len(episodes) - len(minutes_to_alerts),
     )
 
 
@@ -216,9 +219,10 @@ def foresight_text(forecasts: Backtest | None) -> str:
     ahead = f", median {format_duration(median(leads) * 60)} ahead" if leads else ""
     alarms = count_of(forecasts.false_alarms, "false alarm")
     days = f"{forecasts.series_days:,.0f} series-days"
-    text = f"Forecasts from the data before each episode would have foreseen {len(leads):,} "
-    text += f"of {count_of(count, 'episode')}"
-    text += f"{ahead}, with {alarms} in {days}."
+    text = (
+        f"Forecasts from the data before each episode would have foreseen {len(leads):,} of "
+        f"{count_of(count, 'episode')}{ahead}, with {alarms} in {days}."
+    )
     if forecasts.without_forecast:
         further = count_of(forecasts.without_forecast, "further episode")
         text += f" {further} began before there was enough history, or too soon after the one before."
@@ -227,19 +231,19 @@ def foresight_text(forecasts: Backtest | None) -> str:
 
 def _notes(report: LookbackReport) -> Iterator[str]:
     lookback, plan = report.lookback, report.plan
-    count = lookback.published_limit_count
-    published = f", except for {count:,} series whose limit CloudWatch publishes for each minute"
+    published_count = lookback.published_limit_count
+    exception = f", except for {published_count:,} series whose limit CloudWatch publishes for each minute"
     yield (
         "AWS's APIs do not tell limits of the past: usage is compared with the limit in force now"
-        + (published if count else "")
-        + "."
+        f"{exception if published_count else ''}."
     )
     all_days = lookback.days * len(lookback.series)
     yield f"Usage is known for {lookback.known_days:,.0f} of {all_days:,.0f} series-days."
     if lookback.without_samples_count:
         yield f"{count_of(lookback.without_samples_count, 'series')} had no sample."
-    if plan.without_past:
-        known = f"{count_of(plan.without_past, 'series')} {agreeing(plan.without_past, 'is', 'are')} known"
+    if plan.without_past_count:
+        count = plan.without_past_count
+        known = f"{count_of(count, 'series')} {agreeing(count, 'is', 'are')} known"
         yield f"{known} from AWS's APIs alone, which keep no past."
     if plan.step > 1:
         yield f"Samples are means of {plan.step} minutes: shorter peaks do not show."

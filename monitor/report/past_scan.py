@@ -29,19 +29,17 @@ from monitor.polling.metric_source import MetricSource
 from monitor.polling.watcher import Watcher
 from monitor.report.cost_estimate import rows_of_metrics
 from monitor.report.failed_reads import FailedReads, failed_reads
-from monitor.report.retention import KEPT_DAYS
+from monitor.report.retention import KEPT_DAYS_BY_STEP
 from monitor.report.scan import requested_failures, series_filter
 from monitor.schema.selector import Location, Selector
 from rules.arrays import Ints
 
 MINUTES_PER_DAY = 24 * 60
-ALIGNMENT = (
-    15  # minutes: the past begins and ends at a full quarter of an hour, as forecasts need whole quarters
-)
+# Minutes. The past begins and ends at a full quarter of an hour, as forecasts need whole quarters.
+ALIGNMENT = 15
 SETTLED_AFTER = 15  # minutes until CloudWatch has nearly all points of a minute
-MAX_READ_MINUTES = (
-    120  # minutes that the read may take: points that CloudWatch would drop meanwhile are left out
-)
+# The minutes that the read may take. Points that CloudWatch would drop meanwhile are left out.
+MAX_READ_MINUTES = 120
 
 
 class PastUnreadableError(HeadroomError):
@@ -50,15 +48,16 @@ class PastUnreadableError(HeadroomError):
 
 def step_of(days: int) -> int:
     """Return the shortest interval between points, in minutes, that CloudWatch keeps for so many days."""
-    return next(step for step, kept_days in KEPT_DAYS.items() if days <= kept_days)
+    return next(step for step, kept_days in KEPT_DAYS_BY_STEP.items() if days <= kept_days)
 
 
 def minutes_of(days: int, now: int) -> range:
     """Return the minutes of the last `days` before the minute `now` for which CloudWatch still has points."""
     stop = (now - SETTLED_AFTER) // ALIGNMENT * ALIGNMENT
-    oldest = now - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY + MAX_READ_MINUTES
+    oldest = now - KEPT_DAYS_BY_STEP[step_of(days)] * MINUTES_PER_DAY + MAX_READ_MINUTES
     start = max(stop - days * MINUTES_PER_DAY, oldest)
-    return range(-(-start // ALIGNMENT) * ALIGNMENT, stop)
+    aligned_start = start + -start % ALIGNMENT  # the next full quarter of an hour
+    return range(aligned_start, stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +69,8 @@ class PastPlan:
     metrics: the row of each metric, by cell and by the metric's query.
     dollars: the list price of the requests.
     slots: the slots of the series to judge.
-    without_past: the number of series that are not judged, as their usage comes from AWS's APIs, which have
-    no past values.
+    without_past_count: the number of series that are not judged, as their usage comes from AWS's APIs, which
+    have no past values.
     """
 
     minutes: range
@@ -79,7 +78,7 @@ class PastPlan:
     metrics: Mapping[CellKey, Mapping[bytes, int]]
     dollars: float
     slots: Ints
-    without_past: int
+    without_past_count: int
 
     @property
     def metric_count(self) -> int:
@@ -158,16 +157,17 @@ class PastScan:
         metrics = self._metrics_of({series.key[:3] for series in selected})
         metric_rows = {row for row_of_query in metrics.values() for row in row_of_query.values()}
         rows_by_slot = {series.slot: self._rows_to_judge(series) for series in selected}
-        with_past = sorted(
+        slots_with_past = sorted(
             slot for slot, rows in rows_by_slot.items() if rows and metric_rows.issuperset(rows)
         )
+        with_usage_count = sum(bool(rows) for rows in rows_by_slot.values())
         return PastPlan(
             minutes=minutes_of(days, self._now()),
             step=step_of(days),
             metrics=metrics,
             dollars=self._dollars_of(metrics),
-            slots=np.array(with_past, np.int32),
-            without_past=sum(map(bool, rows_by_slot.values())) - len(with_past),
+            slots=np.array(slots_with_past, np.int32),
+            without_past_count=with_usage_count - len(slots_with_past),
         )
 
     def _dollars_of(self, metrics: Mapping[CellKey, Mapping[bytes, int]]) -> float:
@@ -226,9 +226,8 @@ class PastScan:
     def _set_periods(self, plan: PastPlan) -> None:
         """Set the plan's period for each metric whose own period is shorter."""
         rings = self.fleet.rings
-        for query, row in (
-            metric for row_of_query in plan.metrics.values() for metric in row_of_query.items()
-        ):
+        queries_and_rows = (pair for row_of_query in plan.metrics.values() for pair in row_of_query.items())
+        for query, row in queries_and_rows:
             if rings.period[row] < plan.step:
                 rings.period[row] = plan.step
                 rings.divisor[row] = plan.step if statistic(query) in SUMMED_STATISTICS else 1
@@ -236,12 +235,12 @@ class PastScan:
     async def _read_cells(
         self, plan: PastPlan, file: SampleFile, report_progress: Callable[[int, int], None]
     ) -> None:
-        done = 0
+        finished_count = 0
 
-        def count_metrics(number: int) -> None:
-            nonlocal done
-            done += number
-            report_progress(done, plan.metric_count)
+        def count_metrics(metric_count: int) -> None:
+            nonlocal finished_count
+            finished_count += metric_count
+            report_progress(finished_count, plan.metric_count)
 
         async def read(key: CellKey, metrics: Mapping[bytes, int]) -> None:
             watched = self._watcher.cells[key]

@@ -31,11 +31,11 @@ async def discover_paths(config: Config, registry: Registry) -> DiscoveredPaths:
     try:
         accounts_by_cell = await watcher.open_all()
         cells = [(watched.cell, account.services) for watched, account in accounts_by_cell.items()]
-        found = await find_links(cells)
-        failures = [*watcher.sentences(), *found.failures]
+        discovered_links = await find_links(cells)
+        failures = [*watcher.sentences(), *discovered_links.failures]
     finally:
         await watcher.close()
     has_read = any(True in cell.has_succeeded.values() for cell, _ in cells) or not failures
-    paths = propose_paths(found.links)
+    paths = propose_paths(discovered_links.links)
     accounts = {cell.account for cell, _ in cells}
     return DiscoveredPaths(as_yaml(paths, accounts), bool(cells) and has_read, failures)

@@ -11,8 +11,8 @@ class ReadIntervals:
     """The intervals at which metrics are read, in seconds.
 
     longest: between two requests for a metric of usage, while its series is far from the limit. throttled:
-    the same for a metric of throttled demand. streamed: services that a Metric Stream delivers.
-    budget: the budget for whose sake intervals are lengthened; None without one.
+    the same for a metric of throttled demand. streamed: services whose metrics a metric stream delivers.
+    budget: the budget that may lengthen the intervals; None without a budget.
     """
 
     longest: float

@@ -23,19 +23,14 @@ RecommendationsJson = Mapping[str, Any]
 def column_texts(recommendation: RecommendationsJson) -> tuple[str, ...]:
     """Return the texts of a recommendation's row in the table, in the order of COLUMNS."""
     is_known = recommendation["advice"] != "unknown"
+    peak, reason = recommendation["peak_utilization"], recommendation["reason"]
     return (
         f"{recommendation['service']} {recommendation['resource']}",
         f"{recommendation['account']}/{recommendation['region']}",
         recommendation["change"] if is_known else f"not enough data ({recommendation['change']})",
-        "-"
-        if recommendation["peak_utilization"] is None
-        else format_percent(recommendation["peak_utilization"]),
+        "-" if peak is None else format_percent(peak),
         _money(recommendation),
-        " ".join(
-            filter(
-                None, (recommendation["signal"], recommendation["reason"] and f"({recommendation['reason']})")
-            )
-        ),
+        " ".join(filter(None, (recommendation["signal"], f"({reason})" if reason else ""))),
     )
 
 

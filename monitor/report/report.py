@@ -66,8 +66,8 @@ def most_urgent(report: AnyReport, zones: Collection[str], number: int) -> AnyRe
     return replace(report, rows=rows[: number or None])
 
 
-def observable_rows(report: Report) -> list[Row]:
-    """Return the rows that show a number, even of an unobservable series."""
+def rows_with_numbers(report: Report) -> list[Row]:
+    """Return the rows that have a number to show; some of them are of unobservable series."""
     return [row for row in report.rows if not has_no_numbers(row)]
 
 

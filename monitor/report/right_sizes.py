@@ -43,12 +43,13 @@ def purchases_of(fleet: Fleet, rows: Iterable[Row], max_series: int) -> tuple[In
     rows: the most urgent first; the purchases of the most urgent series are chosen, each with all its series.
     max_series: the maximum number of slots.
     """
-    slots_of = defaultdict[Purchase, list[int]](list)
+    slots_by_purchase = defaultdict[Purchase, list[int]](list)
     for row in rows:
         series = fleet.series[row.key]
         if series.settings.paid and (size := series.settings.size):
-            slots_of[Purchase.of(row.key, size)].append(series.slot)
-    series_counts = np.cumsum([len(slots) for slots in slots_of.values()], dtype=np.int64)
-    chosen_count = int(np.searchsorted(series_counts, max_series, side="right"))
-    slots = [slot for purchase_slots in [*slots_of.values()][:chosen_count] for slot in purchase_slots]
-    return np.array(slots, np.int32), len(slots_of) - chosen_count
+            slots_by_purchase[Purchase.of(row.key, size)].append(series.slot)
+    slots_of_purchases = [*slots_by_purchase.values()]
+    cumulative_counts = np.cumsum([len(slots) for slots in slots_of_purchases], dtype=np.int64)
+    chosen_count = int(np.searchsorted(cumulative_counts, max_series, side="right"))
+    chosen_slots = [slot for slots in slots_of_purchases[:chosen_count] for slot in slots]
+    return np.array(chosen_slots, np.int32), len(slots_of_purchases) - chosen_count

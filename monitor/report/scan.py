@@ -37,9 +37,9 @@ from monitor.schema.selector import Location, Selector, SelectorLabels
 class ScanDepth(NamedTuple):
     """The amount of data that a scan reads.
 
-    All are maximum numbers. quota_calls: of calls in each cell for quotas that no declared signal watches.
-    forecasts: of series whose usage is forecast, the most urgent first.
-    sizes: of series with a bought limit for which sizes are recommended.
+    quota_calls: the maximum number of calls in each cell for quotas that no declared signal watches.
+    forecasts: the maximum number of series whose usage is forecast, the most urgent first.
+    sizes: the maximum number of series with a bought limit for which sizes are recommended.
 
     The last fortnight of each series with a forecast or a recommended size is read.
     """
@@ -122,7 +122,7 @@ def limit_to_requested_services(
 
     Raises ConfigError when no service is left.
     """
-    requested = {
+    requested_services = {
         signal.service
         for signal in registry.signals
         if all(
@@ -130,14 +130,14 @@ def limit_to_requested_services(
             for group in selectors
         )
     }
-    entries = [
-        entry.model_copy(update={"services": tuple(name for name in entry.services if name in requested)})
-        for entry in config.monitored_entries(registry)
-    ]
-    remaining = tuple(entry for entry in entries if entry.services)
-    if not remaining:
+    entries = []
+    for entry in config.monitored_entries(registry):
+        services = tuple(service for service in entry.services if service in requested_services)
+        if services:
+            entries.append(entry.model_copy(update={"services": services}))
+    if not entries:
         raise ConfigError(["headroom: none of the requested services is configured"])
-    return config.model_copy(update={"accounts": remaining})
+    return config.model_copy(update={"accounts": tuple(entries)})
 
 
 async def scan_once(
@@ -167,9 +167,9 @@ async def scan_once(
     list_failures, finished_at = watcher.members.list_failures(), time.time()
     now = int(finished_at // 60)
     judge(fleet, now)
-    costs = cost.measured()  # by labels, of which the first is the account
-    costs_in_dollars = [bill for labels, bill in costs.items() if cost.prices.in_dollars(labels[0])]
-    spent = sum(costs_in_dollars, MeasuredCost())
+    costs = cost.measured()  # by labels; the first label is the account
+    dollar_costs = (part for labels, part in costs.items() if cost.prices.in_dollars(labels[0]))
+    spent = sum(dollar_costs, MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
         failures=failed_reads(watcher),
@@ -194,10 +194,10 @@ async def _read_fortnight(
         return None
     rows, readers = rows_of(fleet, matches), {key: cell.reader for key, cell in watcher.cells.items()}
     forecaster = Forecaster(fleet, UsageHistory(), time.time, lambda: readers)
-    urgent = np.array([fleet.series[row.key].slot for row in rows[: depth.forecasts]], np.int32)
-    bought, omitted = purchases_of(fleet, rows, depth.sizes)
-    await forecaster.read_and_forecast(np.union1d(urgent, bought))
+    urgent_slots = np.array([fleet.series[row.key].slot for row in rows[: depth.forecasts]], np.int32)
+    bought_slots, omitted = purchases_of(fleet, rows, depth.sizes)
+    await forecaster.read_and_forecast(np.union1d(urgent_slots, bought_slots))
     if not depth.sizes:
         return None
-    recommendations = await recommend(forecaster.recorder, lambda: Snapshot.of(fleet, {}), bought)
+    recommendations = await recommend(forecaster.recorder, lambda: Snapshot.of(fleet, {}), bought_slots)
     return RightSizes(recommendations, omitted)

@@ -115,15 +115,13 @@ class Summary:
         text = f"{count_of(keep, 'purchase')} of the right size, {unknown:,} without enough data. "
         text += f"Saved: {dollars(totals.saved)} a month; needed: {dollars(totals.needed)}, by list price"
         text += f"{unpriced_text(totals.unpriced, totals.maximum_changes)}."
-        changes = self.scan.sizes.changes
-        if sources := sorted(
-            {
-                f"{recommendation.price_source} ({recommendation.price_read_on})"
-                for recommendation in changes
-                if recommendation.price_source
-            }
-        ):
-            text += f" Prices: {', '.join(sources)}."
+        price_sources = {
+            f"{change.price_source} ({change.price_read_on})"
+            for change in self.scan.sizes.changes
+            if change.price_source
+        }
+        if price_sources:
+            text += f" Prices: {', '.join(sorted(price_sources))}."
         if omitted := self.scan.sizes.omitted:
             text += f" {count_of(omitted, 'more purchase')} {agreeing(omitted, 'was', 'were')} not examined."
         return text
@@ -131,17 +129,12 @@ class Summary:
     def size_texts(self, recommendation: Recommendation) -> tuple[str, str, str, str, str]:
         """Return resource, advice, peak, change of the monthly price, and reason of a recommendation."""
         change = recommendation.monthly_dollars
-        unpriced = "as used" if recommendation.size.is_maximum else "unknown"
-        money = unpriced if change is None else f"{'-' if change < 0 else '+'}{dollars(abs(change))}"
-        reason = " ".join(
-            filter(
-                None,
-                (
-                    self.signal_title(recommendation.key),
-                    recommendation.reason and f"({recommendation.reason})",
-                ),
-            )
-        )
+        if change is None:
+            money = "as used" if recommendation.size.is_maximum else "unknown"
+        else:
+            money = f"{'-' if change < 0 else '+'}{dollars(abs(change))}"
+        title = self.signal_title(recommendation.key)
+        reason = f"{title} ({recommendation.reason})" if recommendation.reason else title
         return (
             recommendation.name,
             recommendation.change,
@@ -162,16 +155,16 @@ class Summary:
 
 def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) -> Summary:
     """Summarize a scan. patterns: by label, the patterns that selected its series."""
-    judged = [row for row in scan.rows if row.zone > Zone.STALE]
-    above = [_summary_row(scan, row, Zone.ABOVE) for row in judged if row.zone >= Zone.ABOVE]
-    worst = [_summary_row(scan, row, row.zone) for row in judged[:MAX_WORST]]
-    newly_above = sorted((row for row in above if row.since), key=_newest_first)
+    judged_rows = [row for row in scan.rows if row.zone > Zone.STALE]
+    rows_above = [_summary_row(scan, row, Zone.ABOVE) for row in judged_rows if row.zone >= Zone.ABOVE]
+    worst = [_summary_row(scan, row, row.zone) for row in judged_rows[:MAX_WORST]]
+    newly_above = sorted((row for row in rows_above if row.since), key=_newest_first)
     idle = idle_purchases(scan.rows, scan.history_of)
     return Summary(
         scan=scan,
-        requested={label: requested for label, requested in patterns.items() if requested},
+        requested={label: chosen for label, chosen in patterns.items() if chosen},
         counts={zone: sum(row.zone is zone for row in scan.rows) for zone in sorted(Zone, reverse=True)},
-        worst=Truncated(worst, max(len(above) - MAX_WORST, 0)),
+        worst=Truncated(worst, max(len(rows_above) - MAX_WORST, 0)),
         newly_above=Truncated.of(newly_above, MAX_NEWLY_ABOVE),
         idle=Truncated.of(idle, MAX_IDLE),
         idle_dollars_per_month=sum(
@@ -189,8 +182,8 @@ def _summary_row(scan: ScanReport, row: Row, zone: Zone) -> SummaryRow:
     minute = history.since(zone)
     if minute is None:
         return SummaryRow(row, history, None, False)
-    earlier = history.zones[: minute - history.start]
-    return SummaryRow(row, history, minute * 60, bool((earlier >= Zone.ABOVE).any()))
+    earlier_zones = history.zones[: minute - history.start]
+    return SummaryRow(row, history, minute * 60, bool((earlier_zones >= Zone.ABOVE).any()))
 
 
 def _newest_first(row: SummaryRow) -> tuple[bool, int]:

@@ -45,19 +45,22 @@ def print_table(
 def _widths(
     console: Console, columns: Sequence[str], rows: TableRows, numeric: Collection[str]
 ) -> list[int] | None:
-    """Return the width of each column; None if the terminal cannot fit every column's longest word."""
-    least, wanted = [], []
-    for place, name in enumerate(columns):
-        header, *cells = (_measure(console, text) for text in (Text(name), *(row[place] for row in rows)))
-        wanted.append(max(cell.maximum for cell in (header, *cells)))
-        words = max((cell.maximum if name in numeric else cell.minimum for cell in cells), default=0)
-        least.append(max(header.minimum, words))
-    room = console.width - GAP * (len(columns) - 1) - sum(least)
-    if room < 0:
+    """Return the width of each column; None if the terminal cannot fit every column's longest word.
+
+    A column is at least as wide as its longest word, and at most as wide as its longest cell.
+    """
+    min_widths, max_widths = [], []
+    for index, name in enumerate(columns):
+        header, *cells = (_measure(console, text) for text in (Text(name), *(row[index] for row in rows)))
+        max_widths.append(max(cell.maximum for cell in (header, *cells)))
+        longest_word = max((cell.maximum if name in numeric else cell.minimum for cell in cells), default=0)
+        min_widths.append(max(header.minimum, longest_word))
+    spare_width = console.width - GAP * (len(columns) - 1) - sum(min_widths)
+    if spare_width < 0:
         return None
-    missing = sum(wanted) - sum(least)
-    share = 1.0 if missing <= room else room / missing
-    return [low + int((high - low) * share) for low, high in zip(least, wanted, strict=True)]
+    missing_width = sum(max_widths) - sum(min_widths)
+    share = 1.0 if missing_width <= spare_width else spare_width / missing_width
+    return [low + int((high - low) * share) for low, high in zip(min_widths, max_widths, strict=True)]
 
 
 def _measure(console: Console, text: Text) -> Measurement:

@@ -144,7 +144,7 @@ def test_every_command_names_the_region_and_the_domain_of_the_partition(name: st
 
 def test_the_new_limit_is_computed_from_the_limit_in_force() -> None:
     group, signal = series("autoscaling.group_max_size", 6, "web"), SIGNALS["autoscaling.group_max_size"]
-    assert "--max-size 104 " in (increase_command(signal, group, 0.95, in_force=60) or "")
+    assert "--max-size 104 " in (increase_command(signal, group, 0.95, limit_in_force=60) or "")
 
 
 @pytest.mark.parametrize("utilization", [None, 0.0, 0.5, 0.7])

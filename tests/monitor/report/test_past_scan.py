@@ -6,7 +6,7 @@ import pytest
 
 from monitor.report.lookback_formats import moment, timestamp
 from monitor.report.past_scan import ALIGNMENT, MAX_READ_MINUTES, MINUTES_PER_DAY, minutes_of, step_of
-from monitor.report.retention import KEPT_DAYS, MAX_DAYS
+from monitor.report.retention import KEPT_DAYS_BY_STEP, MAX_DAYS
 
 NOW = 29_000_007
 
@@ -16,7 +16,7 @@ def test_a_past_range_has_whole_quarters_that_cloudwatch_still_keeps(days: int) 
     minutes = minutes_of(days, NOW)
     assert minutes.start % ALIGNMENT == minutes.stop % ALIGNMENT == 0
     assert 0 < NOW - minutes.stop <= 2 * ALIGNMENT
-    assert minutes.start > NOW - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY
+    assert minutes.start > NOW - KEPT_DAYS_BY_STEP[step_of(days)] * MINUTES_PER_DAY
     assert abs(len(minutes) - days * MINUTES_PER_DAY) <= MAX_READ_MINUTES + 2 * ALIGNMENT
 
 
