@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from monitor.aws.role import AssumedRole, AssumedRoles, RoleOptions, check_chain
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.selector import Location
-from monitor.schema.types import Regions, RoleArn, Services, Text, unique
+from monitor.schema.types import Regions, RoleArn, Services, Text, check_unique
 
 ALL_LINKED = "all"  # instead of a list of ids: all accounts that are linked to the monitoring account
 ID_LENGTH = 12  # digits
@@ -34,7 +34,7 @@ def _account_id(value: Any) -> Any:
 LinkedAccountIds = Annotated[
     tuple[Annotated[Text, BeforeValidator(_account_id)], ...],
     BeforeValidator(_ids_or_all),
-    AfterValidator(unique),
+    AfterValidator(check_unique),
     WithJsonSchema({"anyOf": [{"const": ALL_LINKED}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 

@@ -10,25 +10,25 @@ from monitor.schema.types import MAX_PORT, Text
 MAX_RECEIVER_NAME_LENGTH: Final = 64  # characters
 
 
-def _flag(value: Any) -> bool:
+def _check_flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise unexpected("true or false", value)
     return value
 
 
-def _port(value: Any) -> int:
+def _check_port(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_PORT:
         raise unexpected(f"a port from 1 to {MAX_PORT}", value)
     return value
 
 
-def _receiver_name(value: str) -> str:
+def _check_receiver_name(value: str) -> str:
     if not value.isprintable() or len(value) > MAX_RECEIVER_NAME_LENGTH:
         raise unexpected(f"at most {MAX_RECEIVER_NAME_LENGTH} printable characters", value)
     return value
 
 
-def _non_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _check_non_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
         raise problem("expected at least one, found none")
     return values
@@ -45,7 +45,7 @@ def choice(*names: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer"})]
-ReceiverName = Annotated[Text, AfterValidator(_receiver_name)]
-NON_EMPTY = AfterValidator(_non_empty)
+Flag = Annotated[bool, BeforeValidator(_check_flag)]
+Port = Annotated[int, BeforeValidator(_check_port), WithJsonSchema({"type": "integer"})]
+ReceiverName = Annotated[Text, AfterValidator(_check_receiver_name)]
+NON_EMPTY = AfterValidator(_check_non_empty)

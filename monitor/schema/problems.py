@@ -103,7 +103,7 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "missing":
         return "missing"
     if kind in CONTAINER_NAMES:  # the value may contain a secret
-        return f"expected {CONTAINER_NAMES[kind]}, found {_kind(value)}"
+        return f"expected {CONTAINER_NAMES[kind]}, found {_kind_name(value)}"
     if kind in EXPECTED_NAMES:
         return f"expected {EXPECTED_NAMES[kind].format(**context)}, found {shown_value(value)}"
     return error["msg"] + suggestion(context.get("word", ""), context.get("known", ()))
@@ -141,10 +141,10 @@ def duplicate_values(
     where: the place of the list in its model. values: the value of `key` of each entry. parent: the place of
     the model in the file, for full places in messages.
     """
-    first: dict[object, int] = {}
+    first_index: dict[object, int] = {}
     for index, value in enumerate(values):
-        if first.setdefault(value, index) != index:
-            earlier = key_path((*parent, *where, first[value]))
+        if first_index.setdefault(value, index) != index:
+            earlier = key_path((*parent, *where, first_index[value]))
             yield Problem(
                 (*where, index, key), f"expected a {key} that differs from that of {earlier}, found the same"
             )
@@ -162,7 +162,7 @@ def _step(step: int | str) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """Return a value as errors show it: on one line, truncated; a list or mapping as its kind only."""
+    """Return a value as errors show it: on one line, truncated; of a list or mapping, only its kind."""
     match value:
         case bool():
             return str(value).lower()
@@ -174,10 +174,10 @@ def shown_value(value: Any) -> str:
             return f"{value[:MAX_SHOWN_LENGTH]!r}..."
         case str():
             return repr(value)
-    return _kind(value)
+    return _kind_name(value)
 
 
-def _kind(value: Any) -> str:
+def _kind_name(value: Any) -> str:
     if isinstance(value, bool):
         return shown_value(value)
     for types, name in KIND_NAMES.items():

@@ -15,7 +15,7 @@ from monitor.schema.types import MAX_SECRET_BYTES, ConfigContext, ConfigModel, i
 MIN_SECRET_SEGMENT = 8  # characters; a shorter segment of a URL's path is taken for a word, not for a secret
 
 
-def _url(value: SecretStr) -> SecretStr:
+def _check_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not is_http_url(text) or " " in text:
         raise problem("expected a URL such as https://example.com/hook (value not shown)")
@@ -34,7 +34,7 @@ def _one_line(value: Any) -> Any:
     return text
 
 
-def _external_id(value: Any) -> str:
+def _check_external_id(value: Any) -> str:
     # Length and characters as in the model of sts:AssumeRole.
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not (isinstance(text, str) and re.fullmatch(r"[\w+=,.@:/-]{2,1224}", text, re.A)):
@@ -43,7 +43,7 @@ def _external_id(value: Any) -> str:
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_one_line)]
-SecretUrl = Annotated[Secret, AfterValidator(_url)]
+SecretUrl = Annotated[Secret, AfterValidator(_check_url)]
 
 
 def from_environment(name: Any, context: ConfigContext) -> str:
@@ -80,7 +80,7 @@ READ_ENVIRONMENT = BeforeValidator(partial(_read_secret, from_environment))
 READ_FILE = BeforeValidator(partial(_read_secret, from_file))
 SecretEnv = Annotated[Secret, READ_ENVIRONMENT, NAME_SCHEMA]
 SecretFile = Annotated[Secret, READ_FILE, NAME_SCHEMA]
-ExternalId = Annotated[SecretStr, BeforeValidator(_external_id)]
+ExternalId = Annotated[SecretStr, BeforeValidator(_check_external_id)]
 ExternalIdEnv = Annotated[ExternalId, READ_ENVIRONMENT, NAME_SCHEMA]
 ExternalIdFile = Annotated[ExternalId, READ_FILE, NAME_SCHEMA]
 
@@ -121,7 +121,7 @@ def hidden_texts(value: object) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Yield the parts of a URL that may be secret; none of a text that is no URL."""
+    """Yield the parts of a URL that may be secret; nothing if the text is no URL."""
     if "://" not in text:
         return
     url = urlsplit(text)

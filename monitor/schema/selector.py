@@ -86,7 +86,7 @@ class Selector(ConfigModel):
         )
 
     @model_validator(mode="after")
-    def _has_a_pattern(self) -> Self:
+    def _check_has_pattern(self) -> Self:
         if not any(getattr(self, name) for name in Selector.model_fields):
             raise problem(f"expected at least one of {', '.join(Selector.model_fields)}, found none")
         return self

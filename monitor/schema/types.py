@@ -89,65 +89,69 @@ def known_regions() -> tuple[str, ...]:
     )
 
 
-def _text(value: Any) -> Any:
+def _to_text(value: Any) -> Any:
     """Convert an integer to text: account ids and queue names may consist of digits."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _one_of(expected: str, names: tuple[str, ...], value: str) -> str:
+def _check_one_of(expected: str, names: tuple[str, ...], value: str) -> str:
     if value not in names:
         raise unexpected(expected, value, names)
     return value
 
 
-def _pattern_of(expected: str, names: tuple[str, ...], value: str) -> str:
+def _check_pattern(expected: str, names: tuple[str, ...], value: str) -> str:
+    """Return a pattern unchanged. Raises PydanticCustomError if it matches none of the names."""
     if not any(fnmatchcase(name, value) for name in names):
         raise unexpected(expected, value, names)
     return value
 
 
-def _service(value: str, info: ValidationInfo) -> str:
+def _check_service(value: str, info: ValidationInfo) -> str:
     registry = registry_of(info)
-    return _one_of(_expected_services_text(registry), registry.service_names, value) if registry else value
+    if registry is None:
+        return value
+    return _check_one_of(_expected_services_text(registry), registry.service_names, value)
 
 
-def _service_pattern(value: str, info: ValidationInfo) -> str:
+def _check_service_pattern(value: str, info: ValidationInfo) -> str:
     registry = registry_of(info)
-    return (
-        _pattern_of(_expected_services_text(registry), registry.service_names, value) if registry else value
-    )
+    if registry is None:
+        return value
+    return _check_pattern(_expected_services_text(registry), registry.service_names, value)
 
 
 def _expected_services_text(registry: Registry) -> str:
     return f"one of {', '.join(registry.service_names)}"
 
 
-def _signal_pattern(value: str, info: ValidationInfo) -> str:
+def _check_signal_pattern(value: str, info: ValidationInfo) -> str:
     registry = registry_of(info)
-    return _pattern_of("a signal of the catalogue", registry.signal_names, value) if registry else value
+    return _check_pattern("a signal of the catalogue", registry.signal_names, value) if registry else value
 
 
-def _region(value: str) -> str:
-    return _one_of("an AWS region", (*known_regions(), ALL_REGIONS), value)
+def _check_region(value: str) -> str:
+    return _check_one_of("an AWS region", (*known_regions(), ALL_REGIONS), value)
 
 
-def _region_pattern(value: str) -> str:
-    return _pattern_of(f"an AWS region or {GLOBAL_REGION}", (*known_regions(), GLOBAL_REGION), value)
+def _check_region_pattern(value: str) -> str:
+    return _check_pattern(f"an AWS region or {GLOBAL_REGION}", (*known_regions(), GLOBAL_REGION), value)
 
 
-def _all_or_list(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
+    """Return the regions as a list: one with ALL_REGIONS for this word, any other list unchanged."""
     if isinstance(value, str) and value != ALL_REGIONS:
         raise unexpected(f"a list of regions or the word {ALL_REGIONS}", value)
     return (value,) if value == ALL_REGIONS else value
 
 
-def _file_name(value: str) -> str:
+def _check_file_name(value: str) -> str:
     if "\0" in value:
         raise unexpected("the name of a file", value)
     return value
 
 
-def unique(values: tuple[str, ...]) -> tuple[str, ...]:
+def check_unique(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the texts unchanged. Raises PydanticCustomError if a text occurs twice."""
     duplicates = [value for value, count in Counter(values).items() if count > 1]
     if duplicates:
@@ -155,16 +159,16 @@ def unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _seconds(value: Any) -> float:
+def _to_seconds(value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _finite(value)
+        return _to_finite(value)
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", value) if isinstance(value, str) else None
     if not match:
         raise unexpected("a duration such as 300, 15s, 5m or 1h", value)
     return float(match[1]) * SECONDS_PER_UNIT.get(match[2], 1)
 
 
-def _finite(value: float) -> float:
+def _to_finite(value: float) -> float:
     try:
         number = float(value)
     except OverflowError:  # a whole number beyond the range of floats
@@ -187,7 +191,7 @@ def parse_address(text: str) -> tuple[str, int]:
     return ipv6 or name_or_ipv4, int(match[3])
 
 
-def _address(text: str) -> str:
+def _check_address(text: str) -> str:
     try:
         parse_address(text)
     except ValueError:
@@ -204,42 +208,42 @@ def is_http_url(text: str) -> bool:
         return False
 
 
-def _url(value: Any) -> str:
+def _check_url(value: Any) -> str:
     """Validate a URL. The error does not show it, as it may contain a password."""
     if not (isinstance(value, str) and is_http_url(value) and "@" not in urlsplit(value).netloc):
         raise problem("expected a URL such as http://127.0.0.1:4566, without user and password")
     return value
 
 
-def _role(value: str) -> str:
+def _check_role(value: str) -> str:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     if not arn_pattern(r"iam::[0-9]{12}:role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}").fullmatch(value):
         raise unexpected("a role such as arn:aws:iam::123456789012:role/headroom", value)
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+Text = Annotated[str, BeforeValidator(_to_text), Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Ratio = Annotated[Number, Field(ge=0, le=1)]
-Duration = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": ["number", "string"]})]
+Duration = Annotated[float, BeforeValidator(_to_seconds), WithJsonSchema({"type": ["number", "string"]})]
 
 SERVICE_SCHEMA: JsonSchemaValue = {"type": "string", "format": "service"}  # see `config.example`
-ServiceName = Annotated[Text, AfterValidator(_service), WithJsonSchema(SERVICE_SCHEMA)]
-Services = Annotated[tuple[ServiceName, ...], AfterValidator(unique)]
-Region = Annotated[Text, AfterValidator(_region)]
+ServiceName = Annotated[Text, AfterValidator(_check_service), WithJsonSchema(SERVICE_SCHEMA)]
+Services = Annotated[tuple[ServiceName, ...], AfterValidator(check_unique)]
+Region = Annotated[Text, AfterValidator(_check_region)]
 Regions = Annotated[
     tuple[Region, ...],
-    BeforeValidator(_all_or_list),
-    AfterValidator(unique),
+    BeforeValidator(_to_list),
+    AfterValidator(check_unique),
     WithJsonSchema({"anyOf": [{"const": ALL_REGIONS}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 
-ServicePattern = Annotated[Text, AfterValidator(_service_pattern)]
-SignalPattern = Annotated[Text, AfterValidator(_signal_pattern)]
-RegionPattern = Annotated[Text, AfterValidator(_region_pattern)]
+ServicePattern = Annotated[Text, AfterValidator(_check_service_pattern)]
+SignalPattern = Annotated[Text, AfterValidator(_check_signal_pattern)]
+RegionPattern = Annotated[Text, AfterValidator(_check_region_pattern)]
 
-TagKeys = Annotated[tuple[Text, ...], AfterValidator(unique)]
-FileName = Annotated[Text, AfterValidator(_file_name)]
-Listen = Annotated[Text, AfterValidator(_address)]
-Url = Annotated[str, BeforeValidator(_url)]
-RoleArn = Annotated[Text, AfterValidator(_role)]
+TagKeys = Annotated[tuple[Text, ...], AfterValidator(check_unique)]
+FileName = Annotated[Text, AfterValidator(_check_file_name)]
+Listen = Annotated[Text, AfterValidator(_check_address)]
+Url = Annotated[str, BeforeValidator(_check_url)]
+RoleArn = Annotated[Text, AfterValidator(_check_role)]
