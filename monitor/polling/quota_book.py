@@ -188,7 +188,7 @@ class QuotaBook:
     async def _read_service_code(self, service_code: str) -> None:
         started_at, quotas = asyncio.get_running_loop().time(), self._quotas[service_code]
         known = {quota: self._known_quotas[quota] for quota in quotas & self._known_quotas.keys()}
-        applied = {quota for quota, last in known.items() if LimitSource.APPLIED in last.values}
+        applied = {quota for quota, last_known in known.items() if LimitSource.APPLIED in last_known.values}
         reading = await self._read_quotas(service_code, quotas, applied)
         self._reading_count += 1
         now = self._cell.clock.now()

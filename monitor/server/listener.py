@@ -34,24 +34,20 @@ class Listener:
 
     def __init__(
         self,
-        listening: socket.socket,
+        listening_socket: socket.socket,
         create_protocol: Callable[[], HttpConnection],
         limiter: ConnectionLimiter,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._socket, self._create_protocol, self._limiter, self._tls = (
-            listening,
-            create_protocol,
-            limiter,
-            tls,
-        )
-        self._opening: set[asyncio.Task[None]] = set()  # tasks that attach a protocol to a connection
-        listening.setblocking(False)
+        self._socket, self._create_protocol = listening_socket, create_protocol
+        self._limiter, self._tls = limiter, tls
+        self._opening_tasks: set[asyncio.Task[None]] = set()  # tasks that attach a protocol to a connection
+        listening_socket.setblocking(False)
         self.task = asyncio.create_task(self._accept_all(), name="listener")
 
     async def close(self) -> None:
         """Stop accepting connections; open ones stay open."""
-        tasks = [self.task, *self._opening]
+        tasks = [self.task, *self._opening_tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -59,7 +55,7 @@ class Listener:
     async def _accept_all(self) -> None:
         while True:
             try:
-                accepted, peer = self._socket.accept()
+                accepted_socket, peer = self._socket.accept()
             except BlockingIOError:
                 await self._wait_for_connection()
             except OSError as error:
@@ -69,9 +65,9 @@ class Listener:
                 await asyncio.sleep(ACCEPT_RETRY_INTERVAL)
             else:
                 try:
-                    self._admit(accepted, peer[0])
+                    self._admit(accepted_socket, peer[0])
                 except BaseException:
-                    accepted.close()
+                    accepted_socket.close()
                     raise
                 await asyncio.sleep(0)  # let other tasks run between many connections
 
@@ -94,32 +90,34 @@ class Listener:
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
-    def _admit(self, accepted: socket.socket, address: str) -> None:
-        slot = self._limiter.admit(address, accepted.close)
+    def _admit(self, accepted_socket: socket.socket, address: str) -> None:
+        slot = self._limiter.admit(address, accepted_socket.close)
         if slot is None:
-            accepted.close()
+            accepted_socket.close()
             return
-        task = asyncio.create_task(self._open(accepted, slot))
-        self._opening.add(task)
+        task = asyncio.create_task(self._open(accepted_socket, slot))
+        self._opening_tasks.add(task)
         slot.close_by(partial(_cancel, task))
-        task.add_done_callback(lambda _: self._on_opened(task, accepted, slot))
+        task.add_done_callback(lambda _: self._on_opened(task, accepted_socket, slot))
 
-    async def _open(self, accepted: socket.socket, slot: ConnectionSlot) -> None:
+    async def _open(self, accepted_socket: socket.socket, slot: ConnectionSlot) -> None:
         """Do the TLS handshake, if any, and attach a protocol to the socket."""
         protocol = self._create_protocol()
         protocol.occupy(slot)
         transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
             lambda: protocol,
-            accepted,
+            accepted_socket,
             ssl=self._tls,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
         )
         slot.close_by(transport.abort)
 
-    def _on_opened(self, task: asyncio.Task[None], accepted: socket.socket, slot: ConnectionSlot) -> None:
-        self._opening.discard(task)
+    def _on_opened(
+        self, task: asyncio.Task[None], accepted_socket: socket.socket, slot: ConnectionSlot
+    ) -> None:
+        self._opening_tasks.discard(task)
         if task.cancelled() or task.exception():
-            accepted.close()
+            accepted_socket.close()
             slot.release()
 
 
@@ -153,8 +151,8 @@ class HttpServer(uvicorn.Server):
         """Start accepting connections."""
         self.servers = []
         self._listeners = [
-            Listener(listening, self._create_protocol, self._limiter, self.config.ssl)
-            for listening in sockets or ()
+            Listener(listening_socket, self._create_protocol, self._limiter, self.config.ssl)
+            for listening_socket in sockets or ()
         ]
         self.started = True
 
@@ -174,8 +172,8 @@ class HttpServer(uvicorn.Server):
         """Wait until `should_exit` is set. Raises the exception of a listener that failed."""
         stopped = asyncio.create_task(self._stop.wait())
         try:
-            listening = [listener.task for listener in self._listeners]
-            done, _ = await asyncio.wait({stopped, *listening}, return_when=asyncio.FIRST_COMPLETED)
+            listener_tasks = [listener.task for listener in self._listeners]
+            done, _ = await asyncio.wait({stopped, *listener_tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
         for task in done:
@@ -199,12 +197,13 @@ class HttpServer(uvicorn.Server):
 def bind_socket(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises OSError when the address is in use or not local."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: do not delay small responses
-    return listening
+    listening_socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # Accepted sockets inherit it: small responses are not delayed.
+    listening_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening_socket
 
 
-def bound_address(listening: socket.socket) -> str:
+def bound_address(listening_socket: socket.socket) -> str:
     """Return host:port of a listening socket; the system chose the port if it was bound with port 0."""
-    host, port = listening.getsockname()[:2]
+    host, port = listening_socket.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -20,7 +20,7 @@ from rules.limits import LimitSource
 from rules.right_size import Advice, Demand, RightSize, right_size
 from rules.sizes import Price, Size
 
-ORDER = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
+ADVICE_ORDER = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
 ON_PURPOSE = "the limit is set on purpose"
 NO_LIMIT = "AWS tells no limit, so that what is bought is not known"
 
@@ -60,12 +60,12 @@ class Recommendation:
 
     @property
     def price_source(self) -> str:
-        """The URL at which AWS publishes the price; empty where it is not known."""
+        """The URL at which AWS publishes the price; empty if the price is not known."""
         return self.price.source if self.price else ""
 
     @property
     def price_read_on(self) -> str:
-        """The day on which the price was valid; empty where it is not known."""
+        """The day on which the price was valid; empty if the price is not known."""
         return str(self.price.read_on) if self.price else ""
 
     @property
@@ -89,11 +89,11 @@ def recommendations(snapshot: Snapshot, peaks: Peaks, slots: Ints) -> list[Recom
     return _ordered([_recommendation(snapshot, peaks, group) for group in groups.values()])
 
 
-def _ordered(found: Sequence[Recommendation]) -> list[Recommendation]:
+def _ordered(unordered: Sequence[Recommendation]) -> list[Recommendation]:
     """Sort recommendations with numpy: comparing a hundred thousand objects would block other threads."""
-    advice = np.array([ORDER.index(recommendation.advice) for recommendation in found], np.int8)
-    dollars = np.array([abs(recommendation.monthly_dollars or 0.0) for recommendation in found])
-    return [found[index] for index in np.lexsort((-dollars, advice)).tolist()]
+    advice = np.array([ADVICE_ORDER.index(recommendation.advice) for recommendation in unordered], np.int8)
+    dollars = np.array([abs(recommendation.monthly_dollars or 0.0) for recommendation in unordered])
+    return [unordered[index] for index in np.lexsort((-dollars, advice)).tolist()]
 
 
 def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -> Recommendation:
@@ -103,39 +103,39 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
     bought = max((number for number in counts if number is not None), default=None)
     demands = [_demand(snapshot, peaks, series, size) for series in group]
     if any(series.settings.deliberate for series in group):
-        right = RightSize(advice=Advice.KEEP, items=bought, decided_by=0, reason=ON_PURPOSE)
+        sizing = RightSize(advice=Advice.KEEP, items=bought, decided_by=0, reason=ON_PURPOSE)
     elif not bought:
-        right = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NO_LIMIT)
+        sizing = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NO_LIMIT)
     else:
-        right = right_size(size, bought, demands, conditions.minimum, conditions.maximum)
-    decisive, demand = group[right.decided_by], demands[right.decided_by]
-    paid_items = [None if items is None else conditions.paid(items) for items in (bought, right.items)]
+        sizing = right_size(size, bought, demands, conditions.minimum, conditions.maximum)
+    decisive, demand = group[sizing.decided_by], demands[sizing.decided_by]
+    paid_items = [None if items is None else conditions.paid(items) for items in (bought, sizing.items)]
     price, region = size.price_in(decisive.aws_region), decisive.aws_region
     return Recommendation(
         key=decisive.key,
         name=decisive.key.subject.path[0] if size.for_parts else decisive.key.resource,
-        advice=right.advice,
+        advice=sizing.advice,
         size=size,
         bought=bought,
-        items=right.items,
+        items=sizing.items,
         utilization=demand.utilization,
         weekly_growth=demand.weekly_growth,
-        reason="; ".join(filter(None, (right.reason, demand.growth))),
+        reason="; ".join(filter(None, (sizing.reason, demand.growth))),
         monthly_dollars=_monthly_change(price, paid_items, region),
         price=price,
         price_text=price.text(size.item, region) if price else "",
-        command=_command(group, right, bought),
+        command=_command(group, sizing, bought),
         series=[series.key for series in group],
     )
 
 
 def _common_conditions(group: Iterable[Series]) -> Bought:
     """Return the minimum, the maximum and the included items that hold for all series of a purchase."""
-    bought = [series.settings.bought or Bought() for series in group]
-    maxima = [conditions.maximum for conditions in bought if conditions.maximum is not None]
-    included = [conditions.included for conditions in bought]
+    all_conditions = [series.settings.bought or Bought() for series in group]
+    maxima = [conditions.maximum for conditions in all_conditions if conditions.maximum is not None]
+    included = [conditions.included for conditions in all_conditions]
     return Bought(
-        minimum=max(conditions.minimum for conditions in bought),
+        minimum=max(conditions.minimum for conditions in all_conditions),
         maximum=min(maxima) if maxima else None,
         included=None if None in included else max(filter(None, included), default=0.0),
     )
@@ -180,11 +180,11 @@ def _monthly_change(price: Price | None, paid_items: Sequence[float | None], reg
     return None if now is None or after is None else after - now
 
 
-def _command(group: Sequence[Series], right: RightSize, bought: float | None) -> str | None:
+def _command(group: Sequence[Series], sizing: RightSize, bought: float | None) -> str | None:
     """Return the command that changes the size: of the decisive series or, if that has none, of another."""
-    if right.advice not in (Advice.RAISE, Advice.LOWER) or not bought or right.items is None:
+    if sizing.advice not in (Advice.RAISE, Advice.LOWER) or not bought or sizing.items is None:
         return None
-    ratio = right.items / bought
-    ordered = [group[right.decided_by], *group]
-    commands = (size_command(series.settings.signal, series, right.items, ratio) for series in ordered)
+    ratio = sizing.items / bought
+    ordered = [group[sizing.decided_by], *group]
+    commands = (size_command(series.settings.signal, series, sizing.items, ratio) for series in ordered)
     return next(filter(None, commands), None)

@@ -30,13 +30,13 @@ class StreamFilters:
     """The filters of a metric stream.
 
     names: the names of the metrics to include, by namespace.
-    additional: the metrics for which additional statistics are streamed, by these statistics.
-    linked: whether to include the metrics of the accounts that are linked to a monitoring account.
+    metrics_by_statistics: the metrics for which additional statistics are streamed, by these statistics.
+    include_linked: whether to include the metrics of the accounts linked to a monitoring account.
     """
 
     names: Mapping[str, list[str]]
-    additional: Mapping[tuple[str, ...], list[QualifiedName]]
-    linked: bool = False
+    metrics_by_statistics: Mapping[tuple[str, ...], list[QualifiedName]]
+    include_linked: bool = False
 
 
 class UnknownMetricError(HeadroomError):
@@ -44,14 +44,14 @@ class UnknownMetricError(HeadroomError):
 
 
 def filters_for(
-    collectors: Iterable[Collector], linked: bool = False, only: Collection[QualifiedName] = ()
+    collectors: Iterable[Collector], include_linked: bool = False, only: Collection[QualifiedName] = ()
 ) -> StreamFilters:
-    """Return the filters for the metrics that these collectors read; if `only` is given, for these metrics.
+    """Return the filters for the metrics that these collectors read, or for those in `only`, if it is given.
 
     Raises NoStreamedMetricsError, and UnknownMetricError for a metric of `only` that is not read each minute.
     """
     names = defaultdict[str, list[str]](list)
-    additional = defaultdict[tuple[str, ...], list[QualifiedName]](list)
+    metrics_by_statistics = defaultdict[tuple[str, ...], list[QualifiedName]](list)
     declared = statistics_by_metric(collectors)
     if unknown := sorted({*only} - declared.keys()):
         namespace, name = unknown[0]
@@ -60,17 +60,19 @@ def filters_for(
         namespace, name = metric
         names[namespace].append(name)
         if statistics := additional_statistics(declared[metric]):
-            additional[statistics].append(metric)
+            metrics_by_statistics[statistics].append(metric)
     if not names:
         raise NoStreamedMetricsError("no metric of these services is published each minute: they are polled")
-    return StreamFilters(names, additional, linked)
+    return StreamFilters(names, metrics_by_statistics, include_linked)
 
 
 def terraform(filters: StreamFilters) -> str:
     """Return a Terraform module for one account and region."""
-    blocks = ["  include_linked_accounts_metrics = true\n"] if filters.linked else []
+    blocks = ["  include_linked_accounts_metrics = true\n"] if filters.include_linked else []
     blocks += [_include(namespace, names) for namespace, names in filters.names.items()]
-    blocks += [_statistics(statistics, metrics) for statistics, metrics in filters.additional.items()]
+    blocks += [
+        _statistics(statistics, metrics) for statistics, metrics in filters.metrics_by_statistics.items()
+    ]
     return TERRAFORM_TEMPLATE.read_text("utf-8").replace(FILTERS_PLACEHOLDER, "\n".join(blocks))
 
 
@@ -98,9 +100,9 @@ def cloudformation(filters: StreamFilters) -> str:
             {"Namespace": namespace, "MetricNames": names} for namespace, names in filters.names.items()
         ]
     }
-    if filters.linked:
+    if filters.include_linked:
         stream["IncludeLinkedAccountsMetrics"] = True
-    if filters.additional:
+    if filters.metrics_by_statistics:
         stream["StatisticsConfigurations"] = [
             {
                 "AdditionalStatistics": list(statistics),
@@ -108,7 +110,7 @@ def cloudformation(filters: StreamFilters) -> str:
                     {"Namespace": namespace, "MetricName": name} for namespace, name in metrics
                 ],
             }
-            for statistics, metrics in filters.additional.items()
+            for statistics, metrics in filters.metrics_by_statistics.items()
         ]
     return orjson.dumps(template(stream), option=orjson.OPT_INDENT_2).decode() + "\n"
 

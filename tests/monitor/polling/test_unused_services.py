@@ -145,11 +145,11 @@ def test_the_resources_of_an_unused_service_are_listed_ever_more_rarely() -> Non
 def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> None:
     service = EmptyInventories()
     for _ in range(empty_runs):
-        service.record(is_unused=True, now=0.0)
+        service.record(is_empty=True, now=0.0)
     # The usual interval is 10 minutes, so an inventory may begin 5 minutes early, and not 6.
     assert not service.is_due((minutes - 6) * 60.0, 600.0)
     assert service.is_due(minutes * 60.0, 600.0)
-    service.record(is_unused=False, now=1e6)
+    service.record(is_empty=False, now=1e6)
     assert service.is_due(1e6 + 600, 600.0)
 
 
