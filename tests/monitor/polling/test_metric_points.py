@@ -41,7 +41,7 @@ async def test_a_cell_that_is_not_open_returns_the_reason_instead_of_points() ->
     async with fortnight() as cell:
         reader = MetricPointReader(cell.fleet, lambda: {})
         points, failures = await reader.read(CELL, METRICS, window(int(time.time() // 60)))
-        assert points == {} and failures == ["it was not opened yet, or cannot be"]
+        assert points == {} and failures == ["it was not opened yet, or cannot be opened"]
 
 
 @pytest.mark.parametrize("now", [30_000_000, 30_000_003, 30_000_004])
