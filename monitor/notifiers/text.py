@@ -14,7 +14,7 @@ from monitor.lib.text import short_line
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 from rules.units import counting_unit, unit_named
 
-Message = TypeVar("Message")
+BuiltMessage = TypeVar("BuiltMessage")
 
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
@@ -161,17 +161,17 @@ def _paragraph(notice: Notice) -> Iterator[str]:
 
 def build_within(
     notification: Notification,
-    build: Callable[[Notification], Message],
-    size: Callable[[Message], int],
+    build: Callable[[Notification], BuiltMessage],
+    size: Callable[[BuiltMessage], int],
     max_size: int,
-) -> Message:
+) -> BuiltMessage:
     """Build a message of as many notices as fit into `max_size`, but of at least one.
 
     build: returns the message of a notification. size: returns the size of a message.
     """
     notices = notification.notices
 
-    def build_with(count: int) -> Message:
+    def build_with(count: int) -> BuiltMessage:
         more = notification.more + len(notices) - count
         return build(replace(notification, notices=notices[:count], more=more))
 
