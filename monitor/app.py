@@ -55,9 +55,10 @@ from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lib.timed_loop import observe_turns
 from monitor.planning.telemetry import PlanTelemetry
+from monitor.polling.counted_budget import budget_of
 from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.metric_points import MetricPointReader
-from monitor.polling.watcher import Watcher, budget_of
+from monitor.polling.watcher import Watcher
 from monitor.push.service import PushService
 from monitor.schema.problems import ConfigError
 from monitor.server.listener import HttpServer, bind_socket, bound_address
@@ -83,8 +84,7 @@ PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
 COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # exports the coverage; the API computes it anew
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
-# What the status shows as pending once everything was read, until it is judged.
-FIRST_JUDGEMENT = "the first judgement"
+FIRST_JUDGEMENT = "the first judgement"  # pending in the status, once everything was read until it is judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,11 +32,12 @@ from monitor.lib.cooperative import LoopTurns
 from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.planning.budget import BilledAmounts, Budget
+from monitor.planning.budget import Budget
 from monitor.planning.planner import Planner, no_slots
-from monitor.planning.spending import InMemorySpendingStore, SpendingStore
+from monitor.planning.spending import InMemorySpendingStore
 from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
+from monitor.polling.counted_budget import budget_of
 from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from monitor.polling.linked_accounts import LinkedAccounts
@@ -55,18 +56,6 @@ UNKNOWN_ACCOUNT = ""  # the id of an account without a role until it is opened
 DUPLICATE_ENTRY = Failure(
     "", "", "Repeated", "another entry of `accounts` watches the same account and regions"
 )
-
-
-def budget_of(telemetry: AwsTelemetry, store: SpendingStore) -> Budget:
-    """Return a budget that charges counted metrics and listings, and saves its spending in a store."""
-
-    def billed() -> Mapping[str, BilledAmounts]:
-        metrics, listings = telemetry.metrics_by_account, telemetry.listings_by_account
-        return {
-            account: BilledAmounts(metrics[account], listings[account]) for account in {*metrics, *listings}
-        }
-
-    return Budget(store, time.monotonic, time.time, billed, telemetry.partitions)
 
 
 def _is_offered(collector: Collector, cell: Cell) -> bool:
