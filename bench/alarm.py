@@ -48,6 +48,10 @@ SETTINGS = SeriesSettings(
 )
 ACCOUNTS, REGIONS = 50, ("eu-west-1", "us-east-1")
 LAG_INTERVAL = 0.001  # seconds between two measurements of how long the event loop is blocked
+AFTER_GROUP_WAIT = 31  # seconds: one more than the default `group_wait`
+AFTER_A_MINUTE = 61  # seconds, after which an Alertmanager is notified again
+WEBHOOK = {"type": "webhook", "url": "https://example.org"}
+ALERTMANAGER = {"type": "alertmanager", "urls": ["https://example.org"]}
 
 
 def fleet_of(size: int) -> Fleet:
@@ -124,7 +128,7 @@ class Harness:
 
     def __init__(self, journal: Journal, fleet: Fleet, is_alertmanager: bool) -> None:
         self.epoch_seconds, self.fleet, self.journal = NOW * 60.0, fleet, journal
-        settings = {"type": "alertmanager", "urls": ["https://example.org"]} if is_alertmanager else WEBHOOK
+        settings = ALERTMANAGER if is_alertmanager else WEBHOOK
         config = Config.model_validate(
             {"receivers": [{"name": "local", **settings}]}, context=ConfigContext()
         )
@@ -154,9 +158,6 @@ class Harness:
             await sender.send_due()
 
 
-WEBHOOK = {"type": "webhook", "url": "https://example.org"}
-
-
 async def measure(folder: Path, fleet: Fleet, is_alertmanager: bool) -> None:
     """Print the cost of the alert engine's passes, and of notifications.
 
@@ -175,13 +176,13 @@ async def measure(folder: Path, fleet: Fleet, is_alertmanager: bool) -> None:
         await timed(f"{NEAR_SERIES:,} are pending", harness.process())
     await harness.judge_minute(first_minute + PENDING_FOR + 1, NEAR_SERIES)
     await timed(f"{NEAR_SERIES:,} fire and are stored", harness.process())
-    harness.epoch_seconds += 31
+    harness.epoch_seconds += AFTER_GROUP_WAIT
     await timed("notified after group_wait", harness.process())
     await timed("delivered", harness.deliver())
     await timed("a pass without changes", harness.process())
     await harness.judge_minute(first_minute + PENDING_FOR + 2, NEAR_SERIES + 1)
     await timed("a new minute; one more is pending", harness.process())
-    harness.epoch_seconds += 61
+    harness.epoch_seconds += AFTER_A_MINUTE
     await timed("a minute later", harness.process())
     await harness.deliver()
     start = time.perf_counter()
@@ -192,7 +193,7 @@ async def measure(folder: Path, fleet: Fleet, is_alertmanager: bool) -> None:
     harness = Harness(journal, fleet, is_alertmanager)
     await harness.judge_minute(first_minute + PENDING_FOR + 4, NEAR_SERIES)
     await timed("first pass after a restart", harness.process())
-    for n in range(5, 12):
+    for n in range(5, 12):  # longer than alerts keep firing
         await harness.judge_minute(first_minute + PENDING_FOR + n, 0)
         await timed("all are within the band", harness.process())
     await harness.deliver()
@@ -200,7 +201,7 @@ async def measure(folder: Path, fleet: Fleet, is_alertmanager: bool) -> None:
 
 
 def minute_after_all_read(fleet: Fleet) -> int:
-    """Return the minute one hour after the last minute that was read; of a new fleet, NOW."""
+    """Return the minute one hour after the last minute that was read; NOW if nothing was read."""
     return max(NOW, int(fleet.rings.read_through[: fleet.rings.size].max()) + 60)
 
 

@@ -13,23 +13,23 @@ from rules.arrays import Floats, Ints
 SERIES = 1_000_000
 WINDOW = 32  # minutes of samples
 NOW = 30_000_000
-BREACHING = 0.05  # fraction of the series that breach a rule
-UPDATED = 0.05  # fraction of the series with new samples
+BREACHING_SHARE = 0.05  # of the series: they breach a rule
+UPDATED_SHARE = 0.05  # of the series: they have new samples
 ROUNDS = 9  # measured rounds
 
 
-def criteria(series: int) -> AlertCriteria:
-    """Return the criteria of all rules. series: the number of series."""
+def criteria(series_count: int) -> AlertCriteria:
+    """Return the criteria of all rules, the same for all series."""
 
     def for_all(value: float) -> Floats:
-        return np.full(series, value, np.float32)
+        return np.full(series_count, value, np.float32)
 
-    def durations(minutes: list[int]) -> Ints:
-        return np.broadcast_to(np.array(minutes, np.int32)[:, None], (len(Rule), series))
+    def durations(minutes_by_rule: list[int]) -> Ints:
+        """Return minutes, [rule, series]."""
+        return np.broadcast_to(np.array(minutes_by_rule, np.int32)[:, None], (len(Rule), series_count))
 
-    # by rule, in minutes
     pending_for, keep_firing_for = [BELOW_PENDING_FOR, 5, 5, 0], [KEEP_FIRING_FOR[rule] for rule in Rule]
-    stale_after = np.full(series, 15, np.int32)
+    stale_after = np.full(series_count, 15, np.int32)
     band = for_all(0.4), for_all(0.7), for_all(0.9)
     return AlertCriteria(*band, durations(pending_for), durations(keep_firing_for), stale_after)
 
@@ -51,12 +51,12 @@ class RandomSamples:
 
 def median_milliseconds(run: Callable[[int], object], rounds: int = ROUNDS) -> float:
     """Return the median duration of `run` in milliseconds. run: takes the number of the round."""
-    took = []
+    durations = []
     for n in range(rounds):
         start = time.perf_counter()
         run(n)
-        took.append(time.perf_counter() - start)
-    return sorted(took)[rounds // 2] * 1e3
+        durations.append(time.perf_counter() - start)
+    return sorted(durations)[rounds // 2] * 1e3
 
 
 def step_all(breaching: float) -> float:
@@ -74,20 +74,20 @@ def step_all(breaching: float) -> float:
     return median_milliseconds(lambda n: step_minute(n - ROUNDS))  # negative: counted from the end
 
 
-def advance(updated: float) -> float:
-    """Return the median milliseconds to advance the fraction `updated` of the series by five minutes.
+def advance(updated_share: float) -> float:
+    """Return the median milliseconds in which the alerts of a share of the series advance by five minutes.
 
     No two rounds advance the same series.
     """
-    samples, states, all_criteria = RandomSamples(BREACHING), AlertStates(WINDOW), criteria(SERIES)
-    distance = round(1 / updated) if updated else 0
-    first_slots = range(ROUNDS) if updated else ()
+    samples, states, all_criteria = RandomSamples(BREACHING_SHARE), AlertStates(WINDOW), criteria(SERIES)
+    distance = round(1 / updated_share) if updated_share else 0
+    first_slots = range(ROUNDS) if updated_share else ()
     slots_by_round = [np.arange(first, SERIES, distance, dtype=np.int32) for first in first_slots]
     for slots in slots_by_round:
         states.advance(slots, np.full(slots.size, NOW, np.int32), all_criteria.take(slots), samples)
 
     def advance_part(n: int) -> None:
-        slots = slots_by_round[n] if updated else np.empty(0, np.int32)
+        slots = slots_by_round[n] if updated_share else np.empty(0, np.int32)
         states.advance(slots, np.full(slots.size, NOW + 5, np.int32), all_criteria.take(slots), samples)
 
     return median_milliseconds(advance_part)
@@ -104,17 +104,20 @@ def step_objects() -> float:
 
 
 def main() -> None:
-    time_without_breach, breaching_time = step_all(0), step_all(BREACHING)
+    quiet_milliseconds, breaching_milliseconds = step_all(0), step_all(BREACHING_SHARE)
     print(
-        f"step {SERIES:,} series by a minute: {time_without_breach:.1f} ms without a breach, "
-        f"and {breaching_time:.1f} ms when {BREACHING:.0%} breach"
+        f"step {SERIES:,} series by a minute: {quiet_milliseconds:.1f} ms without a breach, "
+        f"and {breaching_milliseconds:.1f} ms when {BREACHING_SHARE:.0%} breach"
     )
     print(
         f"advance: {advance(0):.2f} ms without new samples, "
-        f"{advance(UPDATED):.1f} ms with 5 minutes of {UPDATED:.0%}"
+        f"{advance(UPDATED_SHARE):.1f} ms with 5 minutes of {UPDATED_SHARE:.0%}"
     )
-    objects_time = step_objects()
-    print(f"one object per alert: {objects_time:.0f} ms ({objects_time / time_without_breach:.0f}x)")
+    objects_milliseconds = step_objects()
+    print(
+        f"one object per alert: {objects_milliseconds:.0f} ms "
+        f"({objects_milliseconds / quiet_milliseconds:.0f}x)"
+    )
 
 
 if __name__ == "__main__":

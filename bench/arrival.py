@@ -36,7 +36,7 @@ from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, POINTS_PER_SECOND = 100_000, 50, 10_000
 LIMIT = 1000.0  # bytes/s
-UTILIZATION = {"within": 0.5, "near": 0.95}  # by zone
+UTILIZATION_BY_ZONE = {"within": 0.5, "near": 0.95}
 POLL_INTERVAL = 0.02  # seconds between two requests to the API
 ARRIVAL_TIMEOUT = 30.0  # seconds
 READY_TIMEOUT = 60.0  # seconds
@@ -85,12 +85,10 @@ async def run(config: Config, listener: socket.socket, ready: Connection, minute
 def update(n: int, minute: int, utilization: float) -> Update:
     """Return the update of a series for one minute."""
     series_key = key(n)
-    usage_sum, age = LIMIT * 60 * utilization, NOW // 60 - minute
-    dimensions = (("StreamName", series_key.resource),)
     return Update(
-        dimensions=dimensions,
-        minutes_ago=age,
-        sum=usage_sum,
+        dimensions=(("StreamName", series_key.resource),),
+        minutes_ago=NOW // 60 - minute,
+        sum=LIMIT * 60 * utilization,
         account=series_key.account,
         region=series_key.region,
     )
@@ -126,23 +124,23 @@ async def arrival_times(port: int, minute: int, runs: int) -> list[float]:
     """Return the seconds from sending a point until the API shows its zone, in ascending order."""
     sender, reader = await connect(port), await connect(port)
     url = f"/api/v1/series?resource={key(SERIES - 1).resource}"
-    took = []
+    seconds = []
     async with background_points(port, minute):  # without samples, the service does not become ready
         async with asyncio.timeout(READY_TIMEOUT):
             while b'"ready":true' not in await reader.get("/api/v1/status"):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.5)
         (series,) = orjson.loads(await reader.get(url))["items"]
         for number in range(runs):
-            zone = ("within", "near")[number % 2]
-            body = Body([lines([update(SERIES - 1, minute, UTILIZATION[zone])])])
+            zone = ("within", "near")[number % 2]  # each point changes the zone
+            body = Body([lines([update(SERIES - 1, minute, UTILIZATION_BY_ZONE[zone])])])
             await asyncio.sleep(random.uniform(0, 1))  # at a random time between two judgements
             start = time.perf_counter()
             await sender.post(body)
             while orjson.loads(await reader.get(f"/api/v1/series/{series['id']}"))["zone"] != zone:
                 assert time.perf_counter() - start < ARRIVAL_TIMEOUT
                 await asyncio.sleep(POLL_INTERVAL)
-            took.append(time.perf_counter() - start)
-    return sorted(took)
+            seconds.append(time.perf_counter() - start)
+    return sorted(seconds)
 
 
 def main() -> None:
@@ -156,7 +154,10 @@ def main() -> None:
     server.terminate()
     server.join()
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
-    print(f"from arrival to zone in the API, {SERIES:,} series: {p50:.2f} s, p99 {p99:.2f} s of {runs} runs")
+    print(
+        f"from arrival to zone in the API, {SERIES:,} series: median {p50:.2f} s, p99 {p99:.2f} s "
+        f"of {runs} runs"
+    )
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ REGIONS = (
 )
 LAG_INTERVAL = 0.005  # seconds between two measurements of how long the event loop is blocked
 
-XML = {  # by action; under "", the response of the REST_XML services
+XML_BY_ACTION = {  # under "": the response of the REST_XML services
     "AssumeRole": "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>"
     "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
     "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
@@ -63,7 +63,7 @@ EMPTY_CBOR_MAP = b"\xa0"
 CBOR_HEADERS = {"smithy-protocol": "rpc-v2-cbor"}
 REST_XML = ("s3", "route53", "cloudfront")
 NO_POINTS = {"Timestamps": [], "Values": [], "StatusCode": "Complete"}
-JSON = {  # by operation, or by the last part of the path
+JSON_BY_OPERATION = {  # of REST services: by the last part of the path
     "DescribeLimits": {
         "OpenShardCount": 0,
         "ShardLimit": 500,
@@ -74,8 +74,8 @@ JSON = {  # by operation, or by the last part of the path
     "account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
     "account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
 }
-# (service code, quota code)
-QUOTAS = sorted((quota.service, quota.code) for quota in REGISTRY.quotas(REGISTRY.services))
+# pairs of service code and quota code
+QUOTA_CODES = sorted((quota.service, quota.code) for quota in REGISTRY.quotas(REGISTRY.services))
 
 
 async def respond(request: web.Request) -> web.Response:
@@ -88,17 +88,19 @@ async def respond(request: web.Request) -> web.Response:
     if text.startswith("Action="):
         (action,) = parse_qs(text)["Action"]
         empty = f"<{action}Response><{action}Result/></{action}Response>"
-        return web.Response(text=XML.get(action, empty), content_type="text/xml")
+        return web.Response(text=XML_BY_ACTION.get(action, empty), content_type="text/xml")
     if any(f"/{service}/" in authorization for service in REST_XML):
-        return web.Response(text=XML[""], content_type="text/xml")
+        return web.Response(text=XML_BY_ACTION[""], content_type="text/xml")
     if target == "GetMetricData":
         ids = [query["Id"] for query in json.loads(text)["MetricDataQueries"]]
         return web.json_response({"MetricDataResults": [NO_POINTS | {"Id": id_} for id_ in ids]})
     if target == "ListServiceQuotas":
         requested = json.loads(text)["ServiceCode"]
-        quotas = [{"QuotaCode": code, "Value": 500.0} for service, code in QUOTAS if service == requested]
+        quotas = [
+            {"QuotaCode": code, "Value": 500.0} for service, code in QUOTA_CODES if service == requested
+        ]
         return web.json_response({"Quotas": quotas})
-    return web.json_response(JSON.get(target or request.path.rstrip("/").rpartition("/")[2], {}))
+    return web.json_response(JSON_BY_OPERATION.get(target or request.path.rstrip("/").rpartition("/")[2], {}))
 
 
 async def serve() -> None:
@@ -141,21 +143,21 @@ class Lag:
             self.cpu = max(self.cpu, time.thread_time() - start_cpu)
 
 
-def resident() -> float:
+def resident_mebibytes() -> float:
     """Return the resident memory of this process, in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def config(accounts: int, regions: int, url: str) -> Config:
-    """Return a configuration. accounts: how many, each with a role. regions: how many of REGIONS."""
-    ids = [f"{n:012d}" for n in range(1, accounts + 1)]
+def config(account_count: int, region_count: int, url: str) -> Config:
+    """Return a configuration of some accounts, each with a role, in the first of REGIONS."""
+    ids = [f"{n:012d}" for n in range(1, account_count + 1)]
     roles = [{"name": f"a{id_}", "role_arn": f"arn:aws:iam::{id_}:role/headroom"} for id_ in ids]
-    settings = {"accounts": roles, "regions": REGIONS[:regions], "endpoint_url": url}
+    settings = {"accounts": roles, "regions": REGIONS[:region_count], "endpoint_url": url}
     return Config.model_validate(settings)
 
 
-async def main(accounts: int, regions: int) -> None:
+async def main(account_count: int, region_count: int) -> None:
     """Start a watcher, and print its cost until everything was read once."""
     start_collecting()  # as `headroom serve` does
     credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -163,18 +165,20 @@ async def main(accounts: int, regions: int) -> None:
     lag = Lag()
     async with empty_aws() as url:
         telemetry = Telemetries()
-        watcher = Watcher(config(accounts, regions, url), REGISTRY, Fleet(), telemetry.process, telemetry.aws)
-        resident_before, start, start_cpu = resident(), time.perf_counter(), time.process_time()
+        watcher = Watcher(
+            config(account_count, region_count, url), REGISTRY, Fleet(), telemetry.process, telemetry.aws
+        )
+        mebibytes_before, start, start_cpu = resident_mebibytes(), time.perf_counter(), time.process_time()
         tasks = [asyncio.create_task(work) for work in (lag.watch(), watcher.run())]
         await watcher.complete.wait()
         took, used_cpu = time.perf_counter() - start, time.process_time() - start_cpu
         cells, failures = len(watcher.cells), watcher.sentences()
         print(
             f"{cells} cells, all read after {took:.1f} s: "
-            f"{used_cpu:.1f} s of CPU, {resident():.0f} MiB resident"
+            f"{used_cpu:.1f} s of CPU, {resident_mebibytes():.0f} MiB resident"
         )
         print(f"event loop blocked for at most {lag.elapsed * 1000:.0f} ms, CPU time {lag.cpu * 1000:.0f} ms")
-        print(f"{resident_before:.0f} MiB before; {len(failures)} failures", *failures[:5], sep="\n")
+        print(f"{mebibytes_before:.0f} MiB before; {len(failures)} failures", *failures[:5], sep="\n")
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

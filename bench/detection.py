@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 WARM_UP, TAIL = 120, 480  # seconds before the first throttling, and after the last
-THROTTLED_SECONDS = 600  # for which each stream is throttled
+THROTTLED_SECONDS = 600  # each stream is throttled for so long
 SHARDS, SHARD_BYTES = 10, 1024**2
 TRAFFIC = 0.6  # fraction of the capacity of the shards
 THROTTLED_RATE = 200.0  # records per second, while a stream is throttled
@@ -43,7 +43,7 @@ MIN_DELAY, MAX_DELAY = 60, 180  # seconds from the start of a minute until its p
 # Fraction of points that are revised, and fraction of its final value that such a point has at first.
 REVISED, FIRST_FRACTION = 0.2, 0.83
 REVISED_AFTER = 60  # seconds from a point's first value to its final value
-LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and by how much
+LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and their additional delay
 SCRAPE_INTERVAL = 1.0  # seconds
 # 3 is the zone `saturated`.
 SATURATED = re.compile(
@@ -90,15 +90,13 @@ class Streams:
         All metrics of a stream have the same delay in a minute.
         """
         final_sum = self.final_sum(stream, metric, minute)
-        chance = random.Random(f"{stream}/{minute}")
+        rng = random.Random(f"{stream}/{minute}")
         visible_at = (
-            minute * 60
-            + chance.uniform(MIN_DELAY, MAX_DELAY)
-            + (LATE_SECONDS if chance.random() < LATE else 0)
+            minute * 60 + rng.uniform(MIN_DELAY, MAX_DELAY) + (LATE_SECONDS if rng.random() < LATE else 0)
         )
         if final_sum is None or now < visible_at:
             return None
-        is_partial = chance.random() < REVISED and now < visible_at + REVISED_AFTER
+        is_partial = rng.random() < REVISED and now < visible_at + REVISED_AFTER
         return final_sum * FIRST_FRACTION if is_partial else final_sum
 
 
@@ -176,15 +174,13 @@ class FakeAws:
         metric = query["MetricStat"]["Metric"]
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         stream = dimensions.get("StreamName", "")
-        values = (
-            {
-                minute: self.streams.visible_sum(stream, metric["MetricName"], minute, now)
+        points = {}
+        if stream in self.streams.onsets:
+            sums = (
+                (minute, self.streams.visible_sum(stream, metric["MetricName"], minute, now))
                 for minute in minutes
-            }
-            if stream in self.streams.onsets
-            else {}
-        )
-        points = {minute: value for minute, value in values.items() if value is not None}
+            )
+            points = {minute: value for minute, value in sums if value is not None}
         return {
             "Id": query["Id"],
             "Timestamps": [minute * 60 for minute in points],
@@ -226,8 +222,8 @@ def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float
 async def measure(minutes: float, streams: int, interval: int) -> None:
     """Run Headroom beside a fake AWS whose streams begin to be throttled one after the other."""
     start = time.time() + WARM_UP
-    chance = random.Random(1)
-    onsets = {f"stream-{n}": start + chance.uniform(0, minutes * 60) for n in range(streams)}
+    rng = random.Random(1)
+    onsets = {f"stream-{n}": start + rng.uniform(0, minutes * 60) for n in range(streams)}
     aws, first_seen, port = FakeAws(Streams(onsets)), dict[str, float](), free_port()
     environ = ENVIRONMENT | {"PATH": "", "PYTHONPATH": ":".join(filter(None, sys.path))}
     with TemporaryDirectory() as folder:
@@ -258,7 +254,7 @@ async def measure(minutes: float, streams: int, interval: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--minutes", type=float, default=15, help="all streams begin to be throttled within so many minutes"
+        "--minutes", type=float, default=15, help="minutes within which all streams begin to be throttled"
     )
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--interval", type=int, default=60)

@@ -31,9 +31,9 @@ from monitor.fleet.judge import judge
 from tests.monitor.fleet_server import Server
 
 SERIES = 100_000
-ROUNDS = 8  # scrapes of each kind
-GZIP = {"Accept-Encoding": "gzip"}
-PLAIN = {"Accept-Encoding": "identity"}
+ROUNDS = 8  # scrapes of plain text, and scrapes of compressed text
+GZIP_HEADERS = {"Accept-Encoding": "gzip"}
+PLAIN_HEADERS = {"Accept-Encoding": "identity"}
 
 
 def write_minute(fleet: Fleet, minute: int, rows: slice = slice(None)) -> None:
@@ -103,15 +103,16 @@ async def render(fleet: Fleet, exposition: Exposition) -> None:
     registry.register(collector)
     start = time.process_time()
     generate_latest(registry)
-    reference = time.process_time() - start
+    client_seconds = time.process_time() - start
     print(
-        f"prometheus_client {reference * 1e3:.0f} ms CPU for the same {len(collector.families)} families: "
-        f"{reference / all_changed:.0f}x"
+        f"prometheus_client {client_seconds * 1e3:.0f} ms CPU for the same "
+        f"{len(collector.families)} families: "
+        f"{client_seconds / all_changed:.0f}x"
     )
 
 
 async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
-    """Print the CPU time of scraping the fleet in parts, of which each is one account."""
+    """Print the CPU time of scraping the fleet in parts, one for each account."""
     accounts = sorted({group[0] for group in fleet.groups})
     parts = ScrapedParts(exposition)
 
@@ -130,7 +131,7 @@ async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
 
 def scrape(port: int, done: Event) -> None:
     """Scrape plain and compressed text in turn, ROUNDS times each, without a pause; then set `done`."""
-    for headers in (PLAIN, GZIP) * ROUNDS:
+    for headers in (PLAIN_HEADERS, GZIP_HEADERS) * ROUNDS:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/metrics", headers=headers)
         connection.getresponse().read()
@@ -183,7 +184,7 @@ async def measure_latencies(app: FastAPI, fleet: Fleet, exposition: Exposition) 
 
 
 async def publish_repeatedly(fleet: Fleet, exposition: Exposition) -> None:
-    """Change and render all series without a pause, where a real service renders every 15 s."""
+    """Change and render all series without a pause; a real service renders every 15 s."""
     for minute in range(NOW, NOW + 10_000):
         fleet.usage[: fleet.size] = np.random.default_rng(minute).uniform(0, 1e6, fleet.size)
         fleet.utilization[: fleet.size] = fleet.usage[: fleet.size] / 1e6

@@ -80,6 +80,10 @@ def collect(harness: ModuleType, folder: Path) -> list[Cases]:
 
 
 def _join(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
+    """Return the harness's questions of one horizon. parts: by LIMIT_RULES, the fields of Cases until trace.
+
+    The history has five-minute means.
+    """
     history = np.concatenate([quarter_hour_maxima(part[0]) for part in parts])
     limit, crossed, minutes, far, trace = (np.concatenate([part[i] for part in parts]) for i in range(1, 6))
     rule = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
@@ -159,11 +163,13 @@ def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
     for _ in range(MAX_STEPS):
         p = logistic(z @ weight)
         gradient = z.T @ (p - y) + penalty @ weight
+        # A coefficient at 0 stays there while the gradient would give it the wrong sign.
         free = np.flatnonzero((signs == 0) | (weight != 0) | (-gradient * signs > 0))
         hessian = (z[:, free] * (p * (1 - p))[:, None]).T @ z[:, free] + penalty[np.ix_(free, free)]
         change = np.zeros_like(weight)
         change[free] = -np.linalg.solve(hessian, gradient[free])
-        change[(weight + change) * signs < 0] = -weight[(weight + change) * signs < 0]
+        has_wrong_sign = (weight + change) * signs < 0
+        change[has_wrong_sign] = -weight[has_wrong_sign]
         weight += change
         if np.abs(change).max() < TOLERANCE:
             break

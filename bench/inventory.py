@@ -70,7 +70,7 @@ def join_pages(answer: Any) -> Any:
 
 
 def answers_with_copies(case: Case, copies: int) -> dict[str, Any]:
-    """Return the answers of a case, with `copies` copies of each resource that is no part of another."""
+    """Return the answers of a case, in which each resource that has no parent is listed `copies` times."""
     answers = {key: join_pages(answer) for key, answer in case.answers.items()}
     for declared in DECLARATIONS[case.service].resources.values():
         if declared.parent or not declared.list or not declared.list.call or not declared.list.items:
@@ -89,10 +89,11 @@ def answers_with_copies(case: Case, copies: int) -> dict[str, Any]:
     return answers
 
 
-def with_numbers_of_call(answer: Any) -> Any:
+def answering_numbered_ids(answer: Any) -> Any:
     """Return a function that answers calls whose ids have numbers.
 
     It answers as `answer` does for the ids without numbers, and adds the numbers to the ids of the response.
+    answer: a function, or the response to every call.
     """
     if not callable(answer):
         original: Callable[..., Any] = lambda **_: answer  # noqa: E731
@@ -100,21 +101,23 @@ def with_numbers_of_call(answer: Any) -> Any:
         original = answer
 
     def respond(**params: Any) -> Any:
-        texts = [
-            text for value in params.values() for text in (value if isinstance(value, list) else [value])
+        values = [
+            item for value in params.values() for item in (value if isinstance(value, list) else [value])
         ]
-        numbered = [text for text in texts if isinstance(text, str) and NUMBER.search(text)]
+        numbered = [text for text in values if isinstance(text, str) and NUMBER.search(text)]
         response = original(**change_texts(params, lambda text: NUMBER.sub("", text)))
         if not numbered or not isinstance(response, Mapping):
             return response
         pairs = [(NUMBER.sub("", text), NUMBER.search(text)[1]) for text in numbered]  # type: ignore[index]
         if len(pairs) == 1:
             return with_number(response, *pairs[0])
+
+        def numbered_items(items: list[Any]) -> list[Any]:
+            return [with_number(item, *pair) for pair in pairs for item in items if pair[0] in str(item)]
+
         return {
-            name: [with_number(item, *pair) for pair in pairs for item in items if pair[0] in str(item)]
-            if isinstance(items, list)
-            else items
-            for name, items in response.items()
+            name: numbered_items(value) if isinstance(value, list) else value
+            for name, value in response.items()
         }
 
     return respond
@@ -172,7 +175,7 @@ class Cell:
         for service, case in cases.items():
             table = answers_by_method(answers_with_copies(case, self.copies))
             answers = {
-                name: answer if isinstance(answer, list) else with_numbers_of_call(answer)
+                name: answer if isinstance(answer, list) else answering_numbered_ids(answer)
                 for name, answer in table.items()
             }
             self._add(collector_of(DECLARATIONS[service]), case.region, answers)
@@ -195,7 +198,7 @@ class Cell:
             start = time.process_time()
             self.turns.of(collector.service).begin(aws.cell.clock.now(), is_bounded=True)
             scan = Scan(aws.cell, collector.service)
-            found += len(await resources(collector, scan))
+            found += len(await found_resources(collector, scan))
             seconds += time.process_time() - start
             operations.update(aws.calls)
             waiting += len(scan.waiting)
@@ -212,7 +215,7 @@ class Cell:
         return any(outcome.made_at is None for turns in services for outcome in turns.outcomes.values())
 
 
-async def resources(collector: Collector, scan: Scan) -> set[TypedPath]:
+async def found_resources(collector: Collector, scan: Scan) -> set[TypedPath]:
     """Return the resources whose series a collector yields."""
     found: set[TypedPath] = set()
     for scan_function in collector.scans:
@@ -235,9 +238,9 @@ async def main(copies: int, has_detail: bool, inventories: int) -> None:
 
 
 if __name__ == "__main__":
-    arguments = ArgumentParser()
-    arguments.add_argument("copies", type=int, nargs="?", default=9)
-    arguments.add_argument("--detail", action="store_true")
-    arguments.add_argument("--inventories", type=int, default=2)
-    given = arguments.parse_args()
-    asyncio.run(main(given.copies, given.detail, given.inventories))
+    parser = ArgumentParser()
+    parser.add_argument("copies", type=int, nargs="?", default=9)
+    parser.add_argument("--detail", action="store_true")
+    parser.add_argument("--inventories", type=int, default=2)
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.copies, arguments.detail, arguments.inventories))

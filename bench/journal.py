@@ -26,7 +26,7 @@ from monitor.outbound.result import DeliveryResult, result_of_status
 from tests.background import background
 
 TRANSITIONS = 10_000
-SINGLE_TRANSITIONS = 200  # the number of transitions that are committed and delivered one by one
+SINGLE_TRANSITIONS = 200  # these are committed and delivered one by one
 
 
 def pending_notice(number: int) -> PendingNotice:
@@ -127,7 +127,7 @@ async def measure_single(delivery: Delivery, arrived: asyncio.Queue[float]) -> N
     took.sort()
     print(
         f"one notification is delivered after {took[len(took) // 2] * 1e3:.0f} ms, "
-        f"p99 {took[-2] * 1e3:.0f} ms"
+        f"p99 {took[len(took) * 99 // 100] * 1e3:.0f} ms"
     )
 
 

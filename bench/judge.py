@@ -16,6 +16,7 @@ from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 30_000_000  # minutes
 SERIES_PER_ACCOUNT = 20_000
+LIMIT = 1e6  # bytes per second
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
@@ -41,7 +42,7 @@ def fleet_of(series: int) -> Fleet:
     """Return a fleet of streams, each with seven minutes of traffic and throttled calls."""
     fleet = Fleet()
     settings = SeriesSettings(
-        signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15
+        signal=STREAM_WRITE_BYTES, limit=Limit(LIMIT, LimitSource.API, 0), band=Band(), stale_after=15
     )
     for n in range(series):
         fleet.put(*stream_series(n), settings, NOW)
@@ -59,7 +60,7 @@ def judge_by_loop(samples: list[tuple[float, float]], band: Band) -> list[int]:
     """
     zones = list[int]()
     for traffic_sum, throttled_sum in samples:
-        utilization = traffic_sum / 60 / 1e6
+        utilization = traffic_sum / 60 / LIMIT
         if throttled_sum > 0:
             zones.append(Zone.SATURATED)
         elif utilization >= band.near:
@@ -81,9 +82,10 @@ def main() -> None:
         start = time.perf_counter()
         judge_by_loop(samples, Band())
         loop_took = time.perf_counter() - start
-        took = sorted(durations)[len(durations) // 2]
+        columns_took = sorted(durations)[len(durations) // 2]
         print(
-            f"judge {series:>9,} series: {took * 1e3:6.1f} ms; a loop over them takes {loop_took / took:.0f}x"
+            f"judge {series:>9,} series: {columns_took * 1e3:6.1f} ms; "
+            f"a loop over them takes {loop_took / columns_took:.0f}x"
         )
 
 

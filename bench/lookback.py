@@ -21,7 +21,7 @@ from rules.arrays import Floats
 from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 
 DAY: Final = 24 * 60  # minutes
-START: Final = 29_000_000 // 60 * 60  # a minute at which an hour begins
+START: Final = 29_000_000 // 60 * 60  # the minute at which the points begin: a full hour
 LIMIT: Final = 1000 * 60  # in the unit of the one-minute sums
 SERIES_PER_WRITE: Final = 4
 THROTTLED_FROM: Final = 0.93  # the utilization from which demand is throttled
@@ -46,14 +46,14 @@ def main(series: int, days: int) -> None:
                 )
                 every_row = rows_of_metric.repeat(len(minutes))
                 file.write(rows_of_metric, (every_row, every_minute, values.ravel()))
-        written = time.process_time()
+        stored = time.process_time()
         slots = np.array([entry.slot for entry in added], np.int32)
         judging = Judging([Way.in_force(fleet, "")], lambda _, rule: Rule(rule).severity, batch_minutes(60))
         result = look_back(fleet, file, slots, judging)
     judged = time.process_time()
     print(
-        f"{series} series, {days} days of minutes: {written - start:.1f} s of CPU to store, "
-        f"{judged - written:.1f} s to judge and to compare with forecasts; {len(result.episodes)} episodes, "
+        f"{series} series, {days} days of minutes: {stored - start:.1f} s of CPU to store, "
+        f"{judged - stored:.1f} s to judge and to compare with forecasts; {len(result.episodes)} episodes, "
         f"{len(result.ways[0].notices)} notices; {peak_memory() - peak_before:.0f} MiB at most",
         flush=True,
     )
@@ -73,5 +73,5 @@ def peak_memory() -> float:
 
 
 if __name__ == "__main__":
-    given, default = sys.argv[1:], ["2000", "14"]
-    main(*map(int, given + default[len(given) :]))
+    arguments, default = sys.argv[1:], ["2000", "14"]
+    main(*map(int, arguments + default[len(arguments) :]))

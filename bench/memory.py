@@ -53,7 +53,7 @@ def fill(fleet: Fleet) -> None:
 
 
 async def publish_twice(fleet: Fleet, exposition: Exposition) -> None:
-    """Publish twice: the second time, the old and the new body are in memory at once."""
+    """Publish twice; during the second time, the old and the new body are in memory."""
     await exposition.publish({})
     fleet.usage[: fleet.size] *= 0.5
     fleet.minute[: fleet.size] += 1
@@ -61,11 +61,10 @@ async def publish_twice(fleet: Fleet, exposition: Exposition) -> None:
 
 
 def resident() -> float:
-    """Return the resident memory in MiB, or its peak where the system reports only the peak."""
+    """Return the resident memory in MiB, or its peak if the system reports only the peak."""
     if not STATUS.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-            MIB if sys.platform == "darwin" else 1024
-        )
+        units_per_mib = MIB if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, else KiB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / units_per_mib
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 

@@ -109,11 +109,10 @@ async def arrival(arrivals: Connection, name: str) -> float:
 
 
 async def measure(app: App, arrivals: Connection, label: str, first: int) -> None:
-    """Throttle RUNS new streams one after the other, and print how long their notifications take.
+    """Throttle RUNS new streams one after the other, and print the delays of their notifications.
 
-    The delay begins with the judgement that sees the throttled sample, and ends with the arrival.
-
-    first: the number in the name of the first stream; the others have the following numbers.
+    A delay begins with the judgement that sees the throttled sample, and ends with the arrival. first: the
+    number in the name of the first stream; the others have the following numbers.
     """
     delays = []
     for n in range(first, first + RUNS):
@@ -137,7 +136,7 @@ def configuration(folder: str, aws_url: str, receiver_port: int) -> Config:
         "allow_insecure": True,
         "allow_private": True,
     }
-    given = {
+    settings = {
         "services": ["kinesis"],
         "regions": [REGION],
         "endpoint_url": aws_url,
@@ -146,7 +145,7 @@ def configuration(folder: str, aws_url: str, receiver_port: int) -> Config:
         "receivers": [receiver],
         "route": {"group_wait": 0},
     }
-    return Config.model_validate(given, context=ConfigContext())
+    return Config.model_validate(settings, context=ConfigContext())
 
 
 @asynccontextmanager
@@ -155,9 +154,8 @@ async def running(config: Config) -> AsyncIterator[App]:
     stop = asyncio.Event()
     async with App.opened(config, REGISTRY, lambda: config) as app:
         work = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-        await asyncio.wait(
-            [work, judged := asyncio.create_task(app.judged.wait())], return_when="FIRST_COMPLETED"
-        )
+        judged = asyncio.create_task(app.judged.wait())
+        await asyncio.wait([work, judged], return_when="FIRST_COMPLETED")  # `work` ends first if it fails
         judged.cancel()
         try:
             yield app

@@ -36,8 +36,8 @@ from tests.registries import STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, REGIONS = 100_000, 50, ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
 ROUNDS = 200  # measured requests of each query
-THROTTLED = 0.001  # fraction of the series
-PAGES = 200  # open pages
+SATURATED_SHARE = 0.001  # of the series
+OPEN_PAGES = 200
 JUDGE_INTERVAL, MEASURED_SECONDS = 15.0, 60.0  # seconds
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -61,7 +61,7 @@ def fleet_of(series: int) -> Fleet:
         values = rng.uniform(0, 5.7e7, rows.size).astype(np.float32)
         # Every other row is throttled demand, which is 0 in most minutes. A series is saturated if
         # that demand is above 0 in any of RECENT_MINUTES.
-        values[1::2] *= rng.random(rows.size // 2) < THROTTLED / RECENT_MINUTES
+        values[1::2] *= rng.random(rows.size // 2) < SATURATED_SHARE / RECENT_MINUTES
         fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
     judge(fleet, now)
     return fleet
@@ -112,7 +112,7 @@ async def render(app: FastAPI, exposition: Exposition, query: str) -> None:
 
 
 def simulate_browsers(port: int, fetched: "Synchronized[int]") -> None:
-    """Simulate PAGES browsers: each listens for events, and requests the page within 1.5 s of every event.
+    """Simulate OPEN_PAGES browsers: each listens for events, and requests the page within 1.5 s of an event.
 
     fetched: the number of pages that were fetched so far.
     """
@@ -129,7 +129,7 @@ async def _simulate_browsers(port: int, fetched: "Synchronized[int]") -> None:
                 await asyncio.to_thread(_fetch, port)
                 fetched.value += 1
 
-    await asyncio.gather(*(browser() for _ in range(PAGES)))
+    await asyncio.gather(*(browser() for _ in range(OPEN_PAGES)))
 
 
 def _fetch(port: int) -> None:
@@ -149,11 +149,11 @@ async def publish_for(exposition: Exposition, seconds: float) -> float:
 
 
 async def serve(app: FastAPI, exposition: Exposition) -> None:
-    """Print the CPU time of a server without pages, and with PAGES open ones."""
+    """Print the CPU time of a server without pages, and with OPEN_PAGES."""
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )
-    listener = socket.create_server(("127.0.0.1", 0), backlog=PAGES)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=OPEN_PAGES)
     serving = asyncio.create_task(server.serve([listener]))
     idle_cpu = await publish_for(exposition, MEASURED_SECONDS)
     spawn = get_context("spawn")
@@ -164,7 +164,7 @@ async def serve(app: FastAPI, exposition: Exposition) -> None:
     loaded_cpu = await publish_for(exposition, MEASURED_SECONDS)
     browsers.terminate()
     print(
-        f"{PAGES} open pages, a judgement every {JUDGE_INTERVAL:.0f} s:"
+        f"{OPEN_PAGES} open pages, a judgement every {JUDGE_INTERVAL:.0f} s:"
         f" {(loaded_cpu - idle_cpu) / MEASURED_SECONDS:.1%} of a core,"
         f" {fetched.value} pages fetched in {MEASURED_SECONDS:.0f} s"
         f" (without pages {idle_cpu / MEASURED_SECONDS:.1%})"

@@ -2,14 +2,14 @@
 
 Each policy reads the usage of real traces from a simulated CloudWatch, minute by minute. A point is visible
 up to two minutes after its minute, and one point in fifty another five minutes later. One point in five has
-only a part of its value for a minute. The metric of all series together has the sum of what is visible of
-them, or, with one policy, delays and revisions of its own. A delay is counted from the first minute in which
-a policy that reads everything in every minute can detect the same event. One series in five comes near its
+only a part of its value for a minute. The aggregate metric of all series has the sum of their visible points,
+or, with one policy, delays and revisions of its own. A delay is counted from the first minute in which a
+policy that reads everything in every minute can detect the same event. One series in five comes near its
 limit: its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the
 other series are a third of their limits. The policies run five times, so that each trace comes near its limit
 once.
 The oracle is a policy that knows the future: in every minute, it reads the usage that is above the band and
-the throttled demand; it reads all other usage as seldom as is allowed. No plan can cost less.
+the throttled demand; it reads all other usage as rarely as the intervals allow. No plan can cost less.
 traces: a folder of `*.csv.gz` files with the columns minute and value; by default ../shared/traces.
 `--picture FILE` draws the results as SVG.
 """
@@ -35,7 +35,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, HISTORY, LIMIT, Demand, Publication, Simulation
 
 DAYS = 4
-WARM_UP = 1440  # minutes: the first day, in which the planner gets to know the series; it is not counted
+WARM_UP = 1440  # minutes: the first day, in which the planner learns how usage rises; it is not counted
 NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # the peak utilization of series that come near their limits, and of others
 THROTTLED_FROM = 0.97 * NEAR_PEAK  # the utilization from which demand is throttled
 FOLDS = 5  # runs; in each, one trace in FOLDS comes near its limit
@@ -50,7 +50,7 @@ class Aggregate(Enum):
     """Names how the metric of the throttled demand of all series together is published, if it is."""
 
     NONE = "not at all"
-    OF_VISIBLE = "the sum of what is visible of the series"
+    SUM_OF_VISIBLE = "the sum of the visible points of the series"
     INDEPENDENT = "with delays and revisions of its own"
 
 
@@ -95,8 +95,8 @@ def join_results(results: Sequence[Result]) -> Result:
 def load(path: Path, minutes: int) -> Floats:
     """Return the values of a trace in its first minutes; a value holds until the next one."""
     with gzip.open(path, "rt") as file:
-        at_minute, value = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
-    index = np.searchsorted(at_minute, np.arange(minutes), side="right") - 1
+        value_minutes, value = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
+    index = np.searchsorted(value_minutes, np.arange(minutes), side="right") - 1
     by_minute: Floats = np.asarray(value, np.float32)[np.maximum(index, 0)]
     return by_minute
 
@@ -129,7 +129,7 @@ async def simulate(
     utilization: Floats,
     intervals: Intervals,
     budget: Callable[[Simulation], Budget] | None = None,
-    aggregate: Aggregate = Aggregate.OF_VISIBLE,
+    aggregate: Aggregate = Aggregate.SUM_OF_VISIBLE,
 ) -> Result:
     """Run one policy, and return its result. The policy polls at its shortest interval."""
     throttled = (utilization >= THROTTLED_FROM).astype(np.float32)
@@ -152,10 +152,10 @@ async def simulate(
         above_band.note(now)
         saturated.note(now)
     per_minute = (fleet.requested - requested_before) / (DAYS * 1440 - WARM_UP)
-    return Result(policy, _monthly(per_minute, utilization), above_band.delays, saturated.delays)
+    return Result(policy, _monthly_dollars(per_minute, utilization), above_band.delays, saturated.delays)
 
 
-def _monthly(requested: float, utilization: Floats) -> float:
+def _monthly_dollars(requested: float, utilization: Floats) -> float:
     """Return the dollars a month for 1,000 metrics. requested: metrics requested a minute for all series."""
     metrics = 2 * len(utilization)  # one of usage and one of throttled demand, for each series
     return 1000 * requested / metrics * MINUTES_PER_MONTH * LIST_PRICES.metric
@@ -202,24 +202,24 @@ def oracle(utilization: Floats) -> Result:
     counted = utilization[:, HISTORY + WARM_UP :]
     above, throttled = counted >= SETTINGS.band.high, counted >= THROTTLED_FROM
     requests = np.where(above, 1, 1 / ADAPTIVE.longest) + throttled
-    return Result("oracle", _monthly(float(requests.sum(axis=0).mean()), utilization), [0], [0])
+    return Result("oracle", _monthly_dollars(float(requests.sum(axis=0).mean()), utilization), [0], [0])
 
 
-async def compare(folder: Path, number: int) -> list[Result]:
-    """Run all policies, one after the other; return their results. number: of fleets, one for each fold."""
-    fleets = [utilization_of(folder, fold) for fold in range(number)]
+async def compare(folder: Path, fold_count: int) -> list[Result]:
+    """Run all policies, one after the other, each on a fleet for each fold; return their results."""
+    fleets = [utilization_of(folder, fold) for fold in range(fold_count)]
 
     async def all_fleets(
         policy: str,
         intervals: Intervals,
         budget: Callable[[Simulation], Budget] | None = None,
-        aggregate: Aggregate = Aggregate.OF_VISIBLE,
+        aggregate: Aggregate = Aggregate.SUM_OF_VISIBLE,
     ) -> Result:
         return join_results([await simulate(policy, fleet, intervals, budget, aggregate) for fleet in fleets])
 
     adaptive = await all_fleets("adaptive", ADAPTIVE)
-    # a month, for the metrics of one fleet
-    dollars = adaptive.dollars * 2 * len(fleets[0]) / 1000 * BUDGET_SHARE
+    fleet_metrics = 2 * len(fleets[0])  # one of usage and one of throttled demand, for each series
+    monthly_budget = adaptive.dollars / 1000 * fleet_metrics * BUDGET_SHARE
 
     def half_budget(fleet: Simulation) -> Budget:
         def clock() -> float:
@@ -228,7 +228,7 @@ async def compare(folder: Path, number: int) -> list[Result]:
         budget = Budget(
             InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: BilledAmounts(fleet.requested)}
         )
-        budget.configure(BudgetTerms(dollars))
+        budget.configure(BudgetTerms(monthly_budget))
         return budget
 
     return [
@@ -290,7 +290,9 @@ def main() -> None:
     """Compare the policies, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("traces", nargs="?", type=Path, default=Path("../shared/traces"))
-    parser.add_argument("--folds", type=int, default=FOLDS, help="runs: each uses another of the five fleets")
+    parser.add_argument(
+        "--folds", type=int, default=FOLDS, help="number of runs, each with another of the five fleets"
+    )
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     if not any(arguments.traces.glob("*.csv.gz")):

@@ -34,15 +34,15 @@ from tests.telemetries import Telemetries
 WARM_UP, MEASURED = 30, 60  # minutes
 CALLS_PER_SECOND = 10_000.0  # no call waits for its turn
 INTERVALS = {"all metrics each minute": Intervals(1, 1, 1), "as planned by default": Intervals(1, 15, 5)}
-STAGES = (  # the stage of a function, by a part of its file's path; the first that is found holds
+STAGES = (  # a part of the path of a function's file, and the stage; the first match holds
     ("monitor/planning/", "planning, with what aggregates prove"),
     ("monitor/polling/codec", "encoding requests and decoding responses"),
     ("monitor/polling/", "choosing what is due, requests, points to the fleet"),
     ("monitor/fleet/", "writing to the fleet's columns"),
     ("/numpy/", "writing to the fleet's columns"),
-    ("monitor/", "rates, retries, counters and bills of calls"),
+    ("monitor/", "rate limits, retries, metrics and billing of calls"),
     ("botocore/", "botocore: parameters, signature, hooks"),
-    ("/prometheus_client/", "rates, retries, counters and bills of calls"),
+    ("/prometheus_client/", "rate limits, retries, metrics and billing of calls"),
     ("/aiohttp/", "aiohttp"),
     ("/yarl/", "aiohttp"),
     ("/asyncio/", "event loop and sockets"),
@@ -55,7 +55,7 @@ def stage_of(path: str) -> str:
     return next((stage for part, stage in STAGES if part in path), "Python's other libraries")
 
 
-def shares(profile: cProfile.Profile) -> Mapping[str, float]:
+def seconds_by_stage(profile: cProfile.Profile) -> Mapping[str, float]:
     """Return the seconds of each stage; functions in C belong to the function that calls them."""
     seconds = defaultdict[str, float](float)
     for entry in profile.getstats():
@@ -97,9 +97,9 @@ class Polls:
         )
         self.cell, planner = cell, Planner(self.fleet, intervals)
         self._reader = MetricReader(cell, self.fleet, METRIC_SERVICES, planner=planner)
-        self._reader.points_per_second = 1e9
+        self._reader.points_per_second = 1e9  # no call waits for the processing of points
         self._exposition = Exposition(self.fleet)
-        self.cpu = defaultdict[str, float](float)
+        self.cpu_seconds = defaultdict[str, float](float)
 
     async def read(self, minutes: int) -> None:
         """Read some minutes, and add up the CPU time of each part."""
@@ -114,7 +114,7 @@ class Polls:
             ends = {"polling": (start, polled), "a judgement": (polled, judged)}
             ends["rendering /metrics"] = judged, time.process_time()
             for part, (begin, end) in ends.items():
-                self.cpu[part] += end - begin
+                self.cpu_seconds[part] += end - begin
             self._now += 1
 
     async def profile(self, minutes: int) -> cProfile.Profile:
@@ -130,7 +130,7 @@ class Polls:
 
 
 async def measure(metrics: int) -> None:
-    """Print the CPU time of a minute, and the shares of its stages."""
+    """Print the CPU time of a minute, and the seconds_by_stage of its stages."""
     count = metrics // len(METRICS)
     minutes = WARM_UP + 2 * MEASURED
     first = int(time.time() // 60) - HISTORY - minutes - 10
@@ -139,11 +139,13 @@ async def measure(metrics: int) -> None:
         for label, intervals in INTERVALS.items():
             polls = Polls(streams, intervals, url)
             await polls.read(WARM_UP)
-            polls.cpu.clear()
+            polls.cpu_seconds.clear()
             await polls.read(MEASURED)
-            parts = (f"{part} {seconds / MEASURED * 1e3:.1f} ms" for part, seconds in polls.cpu.items())
+            parts = (
+                f"{part} {seconds / MEASURED * 1e3:.1f} ms" for part, seconds in polls.cpu_seconds.items()
+            )
             print(f"{label}, {count * len(METRICS):,} metrics, CPU of a minute: {', '.join(parts)}")
-            seconds = shares(await polls.profile(MEASURED))
+            seconds = seconds_by_stage(await polls.profile(MEASURED))
             for stage, spent in sorted(seconds.items(), key=lambda item: -item[1]):
                 print(f"  {spent / sum(seconds.values()):6.1%} {stage}")
             await polls.cell.clients.aclose()

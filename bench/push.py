@@ -81,8 +81,8 @@ async def pushing(
 ) -> AsyncIterator[tuple[PushService, CollectorRegistry]]:
     """Run a push service whose receiver listens at a port."""
     registry = CollectorRegistry()
-    given = {"name": "sink", "url": f"http://127.0.0.1:{port}/", "queue_megabytes": 4096}
-    config = PushConfig.model_validate(given | {"allow_insecure": True, "allow_private": True})
+    settings = {"name": "sink", "url": f"http://127.0.0.1:{port}/", "queue_megabytes": 4096}
+    config = PushConfig.model_validate(settings | {"allow_insecure": True, "allow_private": True})
     async with (
         OutboundClient() as client,
         PushService.opened(folder / "headroom.db", fleet, client, registry) as service,
@@ -107,7 +107,7 @@ async def push(fleet: Fleet, port: int, folder: Path) -> None:
             print(f"{samples:,} samples arrived after {took:.1f} s;", end=" ")
             print(f"the event loop was blocked {longest:.0f} ms at most, p99 {p99:.0f} ms")
             write_minute(fleet, minute)
-            await asyncio.sleep(0.05)  # so that `write_minute` is not counted
+            await asyncio.sleep(0.05)  # the blocking `write_minute` is counted before `lags` is cleared
             samples += SERIES * FAMILIES
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

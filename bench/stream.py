@@ -47,7 +47,7 @@ HEADERS = (
 
 
 def updates() -> list[Update]:
-    """Return one update of each of POINTS metrics, ordered by cell, in one of three minutes."""
+    """Return one update of each of POINTS metrics, ordered by cell; each is in one of three minutes."""
     names = [metric for metric in DECLARED.statistics if metric[0] != "AWS/EC2"][:20]
     return [
         Update(
@@ -104,18 +104,24 @@ class Body:
 def bodies() -> dict[str, Body]:
     """Return the bodies by the names of their formats."""
     points = updates()
-    packed = [points[start : start + POINTS_PER_MESSAGE] for start in range(0, POINTS, POINTS_PER_MESSAGE)]
-    per_record = len(packed) // RECORDS
+    batches = [points[start : start + POINTS_PER_MESSAGE] for start in range(0, POINTS, POINTS_PER_MESSAGE)]
+    messages_per_record = len(batches) // RECORDS
 
     def records(is_0_7: bool) -> list[bytes]:
-        messages = [message(part, is_0_7) for part in packed]
+        messages = [message(batch, is_0_7) for batch in batches]
         return [
-            b"".join(messages[start : start + per_record]) for start in range(0, len(messages), per_record)
+            b"".join(messages[start : start + messages_per_record])
+            for start in range(0, len(messages), messages_per_record)
         ]
 
-    size = POINTS // RECORDS
+    points_per_record = POINTS // RECORDS
     return {
-        "JSON": Body([lines(points[start : start + size]) for start in range(0, POINTS, size)]),
+        "JSON": Body(
+            [
+                lines(points[start : start + points_per_record])
+                for start in range(0, POINTS, points_per_record)
+            ]
+        ),
         "OTLP 1.0": Body(records(is_0_7=False)),
         "OTLP 0.7": Body(records(is_0_7=True)),
     }
@@ -125,7 +131,7 @@ def ingest_of(fleet: Fleet) -> Ingest:
     return Ingest(fleet, lambda: DECLARED, Telemetries().stream, options=IngestOptions(clock=lambda: NOW))
 
 
-async def in_process(name: str, body: Body, rounds: int = 31) -> None:
+async def measure_in_process(name: str, body: Body, rounds: int = 31) -> None:
     """Print the CPU time of decoding a body and writing its points to the fleet."""
     ingest, took = ingest_of(fleet_of(updates())), []
     for _ in range(rounds):
@@ -200,7 +206,7 @@ async def full_load(port: int, body: Body, seconds: float) -> float:
 
 
 async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[float]:
-    """Send at least one body, at half of `rate`; return the latencies in seconds, in ascending order.
+    """Send bodies at half of `rate`, at least one; return the latencies in seconds, in ascending order.
 
     rate: points per second.
     """
@@ -221,16 +227,16 @@ async def memory_of(port: int) -> float:
     return float(await Client(*await asyncio.open_connection("127.0.0.1", port)).get("/resident"))
 
 
-async def over_http(port: int, name: str, body: Body, seconds: float) -> None:
+async def measure_over_http(port: int, name: str, body: Body, seconds: float) -> None:
     """Print the throughput over HTTP, the growth of memory, and latencies at half the load."""
     await full_load(port, body, 2)
     before = await memory_of(port)
     rate = await full_load(port, body, seconds)
-    grown = await memory_of(port) - before
+    growth = await memory_of(port) - before
     took = await half_load(port, body, rate, min(seconds, 20))
     print(
-        f"{name}, over HTTP: {rate:,.0f} points/s for {seconds:.0f} s, memory grew by {grown:.1f} MiB to "
-        f"{before + grown:.0f}; at half that load p99 {took[int(len(took) * 0.99)] * 1e3:.0f} ms"
+        f"{name}, over HTTP: {rate:,.0f} points/s for {seconds:.0f} s, memory grew by {growth:.1f} MiB to "
+        f"{before + growth:.0f}; at half that load p99 {took[int(len(took) * 0.99)] * 1e3:.0f} ms"
     )
 
 
@@ -240,14 +246,14 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     by_format = bodies()
     for name, body in by_format.items():
-        asyncio.run(in_process(name, body))
+        asyncio.run(measure_in_process(name, body))
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     server = spawn.Process(target=serve, args=(theirs,), daemon=True)
     server.start()
     port = ours.recv()
     for name in ("JSON", "OTLP 1.0"):
-        asyncio.run(over_http(port, name, by_format[name], seconds))
+        asyncio.run(measure_over_http(port, name, by_format[name], seconds))
     server.terminate()
     server.join()
 

@@ -1,4 +1,4 @@
-"""Time for which Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
+"""How long Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
 
 The argument is the number of series. The fleet is filled as inventories and polls fill it, without AWS. For
 each stage, the bench prints how long the stage took, and how long it blocked the event loop, in CPU time of
@@ -81,7 +81,7 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
 
 
 async def write(fleet: Fleet, minutes: range) -> None:
-    """Write the points of all metrics in some minutes, as polls write them."""
+    """Write a point of each metric in each of `minutes`, as polls write them."""
     rng = np.random.default_rng(minutes.start)
     every_minute = np.arange(minutes.start, minutes.stop, dtype=np.int32)
     for start in range(0, fleet.rings.size, MAX_METRICS_PER_CALL):
@@ -120,7 +120,7 @@ async def measure(app: App, series: int, minute: int) -> None:
     await timed("nothing has changed", app.judge())
     for n in range(2):
         await write(fleet, range(minute - 1 + n, minute + n))
-        await timed("a new minute of all", app.judge())
+        await timed("a new minute of all series", app.judge())
         await timed("planned again", planner.update(minute + 5 * n + 5))
     await timed("recorded, forecast", app.forecaster.forecast_all())
     fill_history(app.forecaster.recorder.history)

@@ -27,7 +27,7 @@ from rules.signals import Band
 from tests.registries import REGISTRY
 
 REGIONS = "eu-west-1", "us-east-1"
-ONE_THROTTLED_IN = 100  # series
+THROTTLED_DISTANCE = 100  # the first of each 100 series is throttled
 SIGNAL = REGISTRY.signal("dax", "request_rate")  # throttled demand is in requests, as usage is
 QUESTIONS = (
     WhatIfQuery(traffic="3x"),
@@ -39,7 +39,7 @@ QUESTIONS = (
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
-    """Register one series for each of `series` clusters."""
+    """Register `series` series: one for each cluster, half of them in each region."""
     settings = SeriesSettings(signal=SIGNAL, limit=Limit(1e6, LimitSource.API, 0.0), band=Band())
     for n in range(series):
         name, region = f"cluster-{n // 2:07d}", REGIONS[n % 2]
@@ -54,8 +54,8 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
 
 
 def throttle(fleet: Fleet, minute: int) -> None:
-    """Write throttled demand of one series in ONE_THROTTLED_IN for one minute."""
-    formulas = map(fleet.throttled.get, range(0, fleet.size, ONE_THROTTLED_IN))
+    """Write throttled demand of the first of each THROTTLED_DISTANCE series for one minute."""
+    formulas = map(fleet.throttled.get, range(0, fleet.size, THROTTLED_DISTANCE))
     rows = np.array([formula.rows[0] for formula in formulas if formula], np.int32)
     minutes, requests = np.full(rows.size, minute, np.int32), np.full(rows.size, 6000, np.float32)
     fleet.rings.write(rows, minutes, requests, marked_next=True)

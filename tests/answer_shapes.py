@@ -1,13 +1,13 @@
-"""Answers of AWS made of the shapes of botocore's models, and a search for strings in any objects."""
+"""Answers of AWS that are made of the shapes of botocore's models, and a search for strings in objects."""
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-MAX_SHAPE_DEPTH = 4  # nested structures, as some shapes contain themselves
+MAX_SHAPE_DEPTH = 4  # of nested structures: some shapes contain themselves
 TIMESTAMP = "2026-01-01T00:00:00+00:00"
 
-TextOf = Callable[[str], str]  # the text of a member, by its name
+TextOf = Callable[[str], str]  # takes the name of a member, returns its text
 
 
 def value_of_shape(shape: Any, text_of: TextOf, name: str = "", depth: int = 0) -> Any:
@@ -61,11 +61,11 @@ def texts_within(roots: Iterable[Any], not_searched: tuple[type, ...]) -> Iterat
     is_searched: dict[type, bool] = {}
     level = [*roots]  # objects at the same distance from the roots
     while level:
-        new = {id(value): value for value in level if id(value) not in seen}
-        seen.update(new)
-        for kind in {*map(type, new.values())} - is_searched.keys():
+        new_objects = {id(value): value for value in level if id(value) not in seen}
+        seen.update(new_objects)
+        for kind in {*map(type, new_objects.values())} - is_searched.keys():
             is_searched[kind] = not issubclass(kind, not_searched)
-        searched = [value for value in new.values() if is_searched[type(value)]]
+        searched = [value for value in new_objects.values() if is_searched[type(value)]]
         for value in searched:
             if isinstance(value, str):
                 yield value

@@ -1,4 +1,4 @@
-"""The rules of the architecture, each a function from sources to the violations that it finds."""
+"""The rules of the architecture. Each is a function that takes sources, and returns the violations."""
 
 import ast
 import builtins
@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 ROOTS = ("monitor", "collectors", "rules")
 ROOT_ERROR = "HeadroomError"
-# Words that no constant has in its name: MAX, MIN, TIMEOUT and INTERVAL say the same.
+# Words that no constant has in its name: MAX, MIN, TIMEOUT and INTERVAL are used in their place.
 OLD_WORDS = frozenset(("LONGEST", "MOST", "LARGEST", "LEAST", "SHORTEST", "PATIENCE", "BREATH"))
+# A docstring begins with none of these words.
 DANGLING_WORDS = frozenset(
     (
         "what",
@@ -30,9 +31,9 @@ DANGLING_WORDS = frozenset(
         "if",
         "of",
     )
-)  # a docstring begins with none of these words
-# Attributes of botocore's requests, click's commands, `os` and Jinja's environments, which classes of this
-# project have by chance, too.
+)
+# Attributes of botocore's requests, click's commands, `os` and Jinja's environments. Classes of this project
+# have attributes of the same names by chance.
 FOREIGN_ATTRIBUTES = frozenset(("data", "name", "help", "environ", "filters"))
 # Bases from which a class inherits no documented methods.
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
@@ -61,7 +62,7 @@ def sources(root: Path, roots: Sequence[str] = ROOTS) -> list[Source]:
     """Parse all Python files of the three packages, or of other folders."""
     paths = sorted(path for name in roots for path in (root / name).rglob("*.py"))
     texts = [(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in paths]
-    gc.disable()  # it would search a million new nodes again and again, though none is garbage
+    gc.disable()  # the collector would search a million new nodes again and again, though none is garbage
     try:
         return [_parsed(path, text) for path, text in texts]
     finally:
@@ -197,15 +198,15 @@ def repeated_aliases(files: Sequence[Source]) -> list[str]:
     Type variables may be repeated if they are declared alike: they have no meaning outside of the function or
     class that uses them. Two definitions in one file are alternatives, such as one for the type checker.
     """
-    places, declared = defaultdict[str, dict[str, int]](dict), defaultdict[str, set[str]](set)
+    places, declarations = defaultdict[str, dict[str, int]](dict), defaultdict[str, set[str]](set)
     for source, node, name in aliases(files):
         places[name].setdefault(source.path, node.lineno)
         value = ast.unparse(node.value) if node.value else ""
-        declared[name].add("type variable " + value if _is_type_variable(node.value) else source.path)
+        declarations[name].add("type variable " + value if _is_type_variable(node.value) else source.path)
     return [
         f"{name}: {' '.join(f'{path}:{line}' for path, line in sorted(places[name].items()))}"
         for name in sorted(places)
-        if len(declared[name]) > 1
+        if len(declarations[name]) > 1
     ]
 
 
@@ -216,7 +217,7 @@ def _is_type_variable(value: ast.expr | None) -> bool:
 
 
 def _bases(node: ast.ClassDef) -> list[str]:
-    """The names of the bases, without modules and type arguments."""
+    """Return the names of the bases, without modules and type arguments."""
     plain = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]
     return [ast.unparse(base).rpartition(".")[2] for base in plain]
 
@@ -239,23 +240,25 @@ def _is_exception(name: str) -> bool:
 def misnamed_exceptions(files: Sequence[Source]) -> list[str]:
     """Exceptions without the suffix `Error`, or outside the hierarchy of HeadroomError."""
     bases = {node.name: _bases(node) for _, node in classes(files)}
-    wrong = []
+    violations = []
     for source, node in classes(files):
         ancestors = _ancestors(node.name, bases)
         if not any(map(_is_exception, ancestors)):
             continue
         if not node.name.endswith("Error"):
-            wrong.append(f"{source.path}:{node.lineno} {node.name} lacks the suffix Error")
+            violations.append(f"{source.path}:{node.lineno} {node.name} lacks the suffix Error")
         if ROOT_ERROR not in {node.name, *ancestors}:
-            wrong.append(f"{source.path}:{node.lineno} {node.name} does not derive from {ROOT_ERROR}")
-    return wrong
+            violations.append(f"{source.path}:{node.lineno} {node.name} does not derive from {ROOT_ERROR}")
+    return violations
 
 
 def exception_parents(files: Sequence[Source]) -> dict[str, str]:
     """The parent of each exception of the hierarchy, without the root."""
     bases = {node.name: _bases(node) for _, node in classes(files)}
-    known = {ROOT_ERROR, *(name for name in bases if ROOT_ERROR in _ancestors(name, bases))}
-    return {name: next(base for base in bases[name] if base in known) for name in known - {ROOT_ERROR}}
+    hierarchy = {ROOT_ERROR, *(name for name in bases if ROOT_ERROR in _ancestors(name, bases))}
+    return {
+        name: next(base for base in bases[name] if base in hierarchy) for name in hierarchy - {ROOT_ERROR}
+    }
 
 
 def drawn_parents(text: str) -> dict[str, str]:
@@ -269,8 +272,8 @@ def drawn_parents(text: str) -> dict[str, str]:
 
 def exception_packages(files: Sequence[Source]) -> dict[str, str]:
     """The package of each exception of the hierarchy."""
-    known = {*exception_parents(files), ROOT_ERROR}
-    return {node.name: source.package for source, node in classes(files) if node.name in known}
+    hierarchy = {*exception_parents(files), ROOT_ERROR}
+    return {node.name: source.package for source, node in classes(files) if node.name in hierarchy}
 
 
 def drawn_packages(text: str) -> dict[str, str]:
@@ -333,36 +336,38 @@ def undocumented(files: Sequence[Source]) -> list[str]:
     }
 
     def inherits_docstring(node: ast.ClassDef, method: str) -> bool:
+        """Return whether an ancestor documents the method, or may: classes of libraries are not searched."""
         ancestors = _ancestors(node.name, bases)
         foreign = {ancestor for ancestor in ancestors if ancestor not in bases} - PLAIN_BASES
         return bool(foreign) or any((ancestor, method) in documented for ancestor in ancestors)
 
-    def public(body: Sequence[ast.stmt], owner: ast.ClassDef | None = None) -> Iterator[ast.AST]:
+    def public_nodes(body: Sequence[ast.stmt], owner: ast.ClassDef | None = None) -> Iterator[ast.AST]:
+        """Yield public classes, functions and methods, except methods that inherit a docstring."""
         for node in body:
             if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
                 continue
             if isinstance(node, ast.ClassDef):
                 yield node
-                yield from public(node.body, node)
+                yield from public_nodes(node.body, node)
             elif not (owner and inherits_docstring(owner, node.name)):
                 yield node
 
     return [
         f"{source.path}:{getattr(node, 'lineno', 1)} {getattr(node, 'name', '')}".rstrip()
         for source in files
-        for node in (source.tree, *public(source.tree.body))
+        for node in (source.tree, *public_nodes(source.tree.body))
         if source.text.strip() and not ast.get_docstring(node)  # type: ignore[arg-type]
     ]
 
 
 def misworded_docstrings(files: Sequence[Source]) -> list[str]:
     """Docstrings that begin neither with a verb nor with the noun, but as a question or in mid-sentence."""
-    documented = ast.Module | ast.ClassDef | Function
+    documentable = ast.Module | ast.ClassDef | Function
     return [
         f"{source.path}:{getattr(node, 'lineno', 1)} {text.splitlines()[0]}"
         for source in files
         for node in source.nodes
-        if isinstance(node, documented) and (text := ast.get_docstring(node))
+        if isinstance(node, documentable) and (text := ast.get_docstring(node))
         if text.partition(" ")[0].lower() in DANGLING_WORDS
     ]
 
@@ -390,7 +395,7 @@ def private_names(files: Sequence[Source]) -> list[str]:
     return [
         f"{source.path}:{line} {name}"
         for source in files
-        for line, name in _reached_names(source, _own_names(source))
+        for line, name in _used_names(source, _own_names(source))
         if re.match("_[^_]", name) and name not in PUBLIC_UNDERSCORES
     ]
 
@@ -411,7 +416,7 @@ def _is_stored(node: ast.Attribute | ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store) and (isinstance(node, ast.Name) or _is_self(node.value))
 
 
-def _reached_names(source: Source, own: Collection[str]) -> Iterator[tuple[int, str]]:
+def _used_names(source: Source, own: Collection[str]) -> Iterator[tuple[int, str]]:
     """Yield line and name of each attribute and import that a file does not own."""
     for node in source.nodes:
         match node:

@@ -49,7 +49,7 @@ async def measure(runs: Sequence[Run], warm_up: float, seconds: float) -> None:
 
 
 def row(run: Run) -> str:
-    """Return the line of a run in the table under HEAD."""
+    """Return the line of a run in the table whose head is HEAD."""
     above = run.streams.is_above
     p50, p99 = run.delays(np.ones(above.shape, np.bool_))
     above50, above99 = run.delays(above)
@@ -93,14 +93,14 @@ def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
             f"metrics requested and dollars {own.metrics / other.metrics:.2f}"
         )
     if len(ours) > 1:
-        own_further, other_further = (
+        own_increase, other_increase = (
             runs[-1].cpu_per_minute - runs[0].cpu_per_minute for runs in (ours, theirs)
         )
         thousands = len(METRICS) * (len(ours[-1].streams.names) - len(ours[0].streams.names)) / 1000
         lines.append(
             f"{ours[0].monitor.name} / {name}, CPU of each further 1,000 metrics a minute: "
-            f"{own_further / thousands:.3f} s / {other_further / thousands:.3f} s = "
-            f"{own_further / other_further:.2f}"
+            f"{own_increase / thousands:.3f} s / {other_increase / thousands:.3f} s = "
+            f"{own_increase / other_increase:.2f}"
         )
     return lines
 
@@ -130,16 +130,18 @@ def main() -> None:
     parser.add_argument("--metrics", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--warm-up", type=float, default=14, help="minutes")
     parser.add_argument("--minutes", type=float, default=10, help="of the window that is measured")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     compared = monitors()
     for name in ("YACE", "CLOUDWATCH_EXPORTER", "TELEGRAF"):
         if not os.environ.get(name):
-            print(f"{name} is not set: set it to the path of the program to compare with it")
-    minutes = int(HISTORY + given.warm_up + given.minutes + 2)
+            print(f"{name} is not set; to compare with this monitor, set it to the path of its program")
+    minutes = int(HISTORY + arguments.warm_up + arguments.minutes + 2)
     first_minute = int(time.time() // 60) - HISTORY
-    streams_by_size = [Streams(metrics // len(METRICS), first_minute, minutes) for metrics in given.metrics]
+    streams_by_size = [
+        Streams(metrics // len(METRICS), first_minute, minutes) for metrics in arguments.metrics
+    ]
     runs = [Run(monitor, streams) for monitor in compared for streams in streams_by_size]
-    asyncio.run(measure(runs, given.warm_up * 60, given.minutes * 60))
+    asyncio.run(measure(runs, arguments.warm_up * 60, arguments.minutes * 60))
     report(runs)
     if binary := os.environ.get("TELEGRAF"):
         compare(binary)

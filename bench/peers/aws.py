@@ -19,7 +19,7 @@ from tests.kinesis_answers import stream_summary
 
 Json = dict[str, Any]
 ACCOUNT, REGION, NAMESPACE = "123456789012", "eu-west-1", "AWS/Kinesis"
-CBOR_PROTOCOL = {"smithy-protocol": "rpc-v2-cbor"}
+CBOR_HEADERS = {"smithy-protocol": "rpc-v2-cbor"}
 STREAM_ARN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/"
 CREATED = 1.7e9  # epoch seconds
 METRICS_PER_PAGE, RESOURCES_PER_PAGE = 500, 100  # of ListMetrics, of GetResources; as in AWS
@@ -53,11 +53,11 @@ class FakeAws:
 
     async def respond(self, request: web.Request) -> web.Response:
         body = await request.read()
-        if request.headers.get("smithy-protocol") == CBOR_PROTOCOL["smithy-protocol"]:
+        if request.headers.get("smithy-protocol") == CBOR_HEADERS["smithy-protocol"]:
             operation = request.path.rpartition("/")[2]
             answer = self._answer(operation, cbor.decode(body), _datetime)
             return web.Response(
-                body=cbor.encode(answer), content_type="application/cbor", headers=CBOR_PROTOCOL
+                body=cbor.encode(answer), content_type="application/cbor", headers=CBOR_HEADERS
             )
         if target := request.headers.get("X-Amz-Target"):
             answer = self._answer(target.rpartition(".")[2], json.loads(body or b"{}"), float)
@@ -69,17 +69,18 @@ class FakeAws:
             text=XML.get(action, ""), status=200 if action in XML else 403, content_type="text/xml"
         )
 
-    def _answer(self, operation: str, params: Json, as_time: Callable[[float], Any]) -> Json:
+    def _answer(self, operation: str, params: Json, timestamp_of: Callable[[float], Any]) -> Json:
+        """Return the response to a call. timestamp_of: returns epoch seconds as the protocol has them."""
         self.calls[operation] += 1
         if operation == "GetMetricData":
-            return self._metric_data(params, as_time)
+            return self._metric_data(params, timestamp_of)
         answer: Callable[[Json], Json] = getattr(self, f"_{operation}", self._denied)
         return answer(params)
 
     def _denied(self, _: Json) -> Json:
         return {"__type": "AccessDeniedException", "message": "not part of the measurement"}
 
-    def _metric_data(self, params: Json, as_time: Callable[[float], Any]) -> Json:
+    def _metric_data(self, params: Json, timestamp_of: Callable[[float], Any]) -> Json:
         self.metrics_requested += len(params["MetricDataQueries"])
         now = time.time()
         results = []
@@ -93,7 +94,7 @@ class FakeAws:
             result = {
                 "Id": query["Id"],
                 "Label": metric["MetricName"],
-                "Timestamps": [as_time(minute * 60) for minute in minutes],
+                "Timestamps": [timestamp_of(minute * 60) for minute in minutes],
                 "Values": values,
                 "StatusCode": "Complete",
             }
@@ -104,7 +105,10 @@ class FakeAws:
         page, token = _page(self.streams.names, params.get("NextToken"), METRICS_PER_PAGE)
         name = params["MetricName"]
         dimensions = ([{"Name": "StreamName", "Value": stream}] for stream in page)
-        metrics = [{"Namespace": NAMESPACE, "MetricName": name, "Dimensions": each} for each in dimensions]
+        metrics = [
+            {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimension_list}
+            for dimension_list in dimensions
+        ]
         return {"Metrics": metrics if name in METRICS else []} | ({"NextToken": token} if token else {})
 
     def _GetResources(self, params: Json) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)  # the major types
 EPOCH_TAG = 1  # the tag before a time in epoch seconds
-DIRECT = 24  # lower numbers are in the first byte of an item, beside the major type
+MIN_FOLLOWING = 24  # lower numbers are in the first byte of an item; others follow it
 INDEFINITE, BREAK = 31, 0xFF  # the length of an item that ends at a BREAK byte, and that byte
 # By the low five bits of the first byte (`info`): struct formats of the number that follows, and constants.
 LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}
@@ -50,10 +50,10 @@ def _write(out: bytearray, value: Any) -> None:
 
 def _write_head(out: bytearray, major: int, number: int) -> None:
     """Write the major type of an item, and its value, its length or its tag."""
-    if number < DIRECT:
+    if number < MIN_FOLLOWING:
         out.append(major << 5 | number)
         return
-    info = next(info for info in LENGTHS if number < 1 << 8 * (1 << info - DIRECT))
+    info = next(info for info, layout in LENGTHS.items() if number < 1 << 8 * struct.calcsize(layout))
     out.append(major << 5 | info)
     out += struct.pack(LENGTHS[info], number)
 
@@ -64,7 +64,7 @@ def decode(data: bytes) -> Any:
 
 
 def _read(data: bytes, at: int) -> tuple[Any, int]:
-    """Return the value that begins at a position, and the position after the value."""
+    """Return the value at a position, and the position after the value."""
     major, info = data[at] >> 5, data[at] & 31
     if major == SIMPLE:
         return _read_simple(data, at, info)

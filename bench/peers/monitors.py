@@ -13,7 +13,7 @@ from rules.band import Zone
 from tests.processes import COMMAND
 
 INTERVAL = 60  # seconds between two reads of AWS
-WINDOW = 300  # seconds of points that the other monitors request each time, because points are late
+WINDOW = 300  # the other monitors request the points of so many past seconds, because points are late
 TINY = 1e-9  # the least value that counts as more than 0
 
 HEADROOM = """
@@ -48,7 +48,7 @@ class Monitor:
 
 
 def headroom(name: str, further_lines: str = "") -> Monitor:
-    """Return Headroom as a monitor. further_lines: of its configuration."""
+    """Return Headroom as a monitor. further_lines: lines that are added to its configuration."""
     return Monitor(
         name,
         lambda file, _: (*COMMAND, "serve", "--config", str(file)),

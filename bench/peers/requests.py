@@ -33,8 +33,8 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION
 from tests.registries import REGISTRY
 
-STREAM_KINDS = ("far", "within", "above")  # their usage is usually far below, within or above the band
-WARM_UP = 180  # minutes in which the planner gets to know the streams; their requests are not counted
+STREAM_KINDS = ("far", "within", "above")  # usage is usually far below the band, within it, or above it
+WARM_UP = 180  # minutes in which the planner learns how usage rises; requests are not counted yet
 POLLED_AFTER = 10  # seconds after the end of a minute
 SUMMARY = {
     "OpenShardCount": SHARDS,
@@ -61,7 +61,10 @@ def kinds_of(streams: Streams) -> list[str]:
 
 @dataclass
 class PlannedStreams:
-    """A fleet of the streams. The planner plans its reads, and `run` makes them. requests: those so far."""
+    """A fleet of the streams. The planner plans its reads, and `run` makes them.
+
+    now: the current minute. requests: the metrics that were requested so far.
+    """
 
     streams: Streams
     intervals: Intervals
@@ -94,12 +97,12 @@ class PlannedStreams:
         fleet, slots = self.fleet, np.arange(self.fleet.size, dtype=np.int32)
         active = np.zeros(fleet.size, np.bool_)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
-        for back in range(KEEP_FIRING_FOR[Rule.ABOVE] + 1):
-            edge = fleet.high[: fleet.size] * fleet.limits_at(slots, newest - back)
-            active |= fleet.usages.at(fleet.rings, slots, newest - back) >= edge
+        for minutes_back in range(KEEP_FIRING_FOR[Rule.ABOVE] + 1):
+            edge = fleet.high[: fleet.size] * fleet.limits_at(slots, newest - minutes_back)
+            active |= fleet.usages.at(fleet.rings, slots, newest - minutes_back) >= edge
         newest = fleet.throttled.newest_minutes(fleet.rings, slots)
-        for back in range(KEEP_FIRING_FOR[Rule.SATURATED] + 1):
-            active |= fleet.throttled.at(fleet.rings, slots, newest - back) > 0
+        for minutes_back in range(KEEP_FIRING_FOR[Rule.SATURATED] + 1):
+            active |= fleet.throttled.at(fleet.rings, slots, newest - minutes_back) > 0
         return slots[active]
 
     async def run(self, minutes: int) -> None:
@@ -136,8 +139,8 @@ def oracle(streams: Streams, minutes: slice, intervals: Intervals) -> Requests:
         for name in METRICS:
             longest = intervals.throttled if name in THROTTLED else intervals.longest
             # The iterator age stays far below its limit, the retention of a day.
-            each_minute = row if name != "GetRecords.IteratorAgeMilliseconds" else np.zeros_like(row)
-            requests[name, kind] += float(np.where(each_minute, 1, 1 / longest).sum())
+            is_each_minute = row if name != "GetRecords.IteratorAgeMilliseconds" else np.zeros_like(row)
+            requests[name, kind] += float(np.where(is_each_minute, 1, 1 / longest).sum())
     return requests
 
 

@@ -23,8 +23,8 @@ SCRAPE_INTERVAL = 15.0  # seconds
 IDLE_TIMEOUT = 300.0  # seconds for which Prometheus keeps a connection
 UNCOUNTED_AT_END = 300.0  # seconds at the end of the window: events that begin then are not counted
 MIB = 2**20
-TICKS = os.sysconf("SC_CLK_TCK")  # per second of CPU time
-PAGE = os.sysconf("SC_PAGESIZE")  # bytes
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # of CPU time
+PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Consumption:
 class Run:
     """A run of a monitor over streams.
 
-    begin, end: what it had consumed at the begin and at the end of the measured window. shown_at: when
-    /metrics first showed a minute or a later one, [stream, minute]; NaN until then. detected: for each kind
-    of event, the time of each scrape, and flags of the streams for which the scrape showed an event of this
-    kind.
+    begin, end: what the monitor had consumed at the begin and at the end of the measured window. shown_at:
+    when /metrics first showed a minute or a later one, [stream, minute]; NaN until then. detected: for each
+    kind of event, the time of each scrape, and flags of the streams for which the scrape showed an event of
+    this kind.
     """
 
     monitor: Monitor
@@ -92,8 +92,8 @@ class Run:
     def delays(self, chosen: Flags) -> tuple[float, float]:
         """Return the median and the 99th percentile of the seconds until /metrics shows a visible point.
 
-        The seconds begin when AWS shows the point. chosen: the streams whose points count. Only points that
-        became visible in the window, and before all later points of the stream, are counted.
+        The seconds begin when AWS shows the point. Only points of the chosen streams are counted, and of them
+        only those that became visible in the window, and before all later points of the stream.
         """
         visible = self.streams.visible_at
         is_newest = visible <= np.minimum.accumulate(visible[:, ::-1], axis=1)[:, ::-1]
@@ -179,5 +179,5 @@ class Run:
 def process_use(pid: int) -> tuple[float, int]:
     """Return the CPU time of a process so far in seconds, and its resident memory in bytes."""
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    return (int(stat[11]) + int(stat[12])) / TICKS, resident
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    return (int(stat[11]) + int(stat[12])) / TICKS_PER_SECOND, resident

@@ -16,7 +16,7 @@ from tests.monitor.serve_process import free_port
 
 BODIES = 20  # of POINTS points each
 START_TIMEOUT = 60.0  # seconds until a receiver listens
-FLUSH = 12.0  # seconds after the last body, in which Telegraf hands the points to its output
+FLUSH_SECONDS = 12.0  # after the last body; within them, Telegraf hands the points to its output
 TELEGRAF = """
 [agent]
   metric_buffer_limit = 1000000
@@ -77,7 +77,7 @@ async def measure(port: int, pid: int, body: Body) -> tuple[float, float]:
     before, _ = process_use(pid)
     for _ in range(BODIES):
         await client.post(body)
-    await asyncio.sleep(FLUSH)
+    await asyncio.sleep(FLUSH_SECONDS)
     after, resident = process_use(pid)
     return (after - before) / (BODIES * POINTS) * 1e6, resident / MIB
 

@@ -4,8 +4,8 @@ The point of a minute is visible 60 to 180 seconds after the minute began. One p
 of its value at first; one point in fifty becomes visible another five minutes later. All metrics of a stream
 have the same delay.
 
-A monitor has two kinds of events to detect. Streams within the band go above the band for some minutes, again
-and again. Writes are throttled, to streams above the band and to streams within the band.
+A monitor has two kinds of events to detect: streams within the band go above the band for some minutes, again
+and again; and writes to streams above or within the band are throttled.
 """
 
 from collections.abc import Iterator
@@ -27,15 +27,19 @@ METRICS = {  # by name: the statistic, and the sum or maximum of a minute at a u
     "ReadProvisionedThroughputExceeded": ("Sum", 600.0),
 }
 THROTTLED = ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded")
-SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # lowest and highest utilization of such streams
+SAFE, WITHIN, ABOVE = (
+    (0.1, 0.3),
+    (0.45, 0.6),
+    (0.75, 0.85),
+)  # lowest and highest utilization, by kind of stream
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
-CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: a stream within the band goes above it every 40, for 8
+CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: every 40, a stream within the band is above it for 8
 # The share of minutes in which writes are throttled: of a stream above the band, of a stream within it.
 ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = 0.1, 0.004
 QUIET_FOR = 10  # minutes without an event that precede each event to detect
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
-REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points, first value / last value, seconds
+REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points; first / last value; seconds
 LATE, LATE_SECONDS = 0.02, 300  # share of points, additional delay
 
 
@@ -91,7 +95,7 @@ class Streams:
             is_proved_by_part = self.utilization * FIRST_FRACTION >= EDGE
             proves_at[is_proved_by_part] = self.visible_at[is_proved_by_part]
         proves = np.isfinite(proves_at)
-        # The columns begin QUIET_FOR later, so that an event's index is where the time before it begins.
+        # The columns begin at QUIET_FOR, so an index of them is where the quiet time before a minute begins.
         for stream, quiet_from in np.argwhere(proves[:, QUIET_FOR:]):
             if not proves[stream, quiet_from : quiet_from + QUIET_FOR].any():
                 following = proves_at[stream, quiet_from + QUIET_FOR :][:CROSSING_FOR]

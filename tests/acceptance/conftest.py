@@ -1,4 +1,4 @@
-"""The paths of the reference catalogue, fixtures, and the test modules to leave out where they cannot run.
+"""The paths of the reference catalogue, fixtures, and the test modules that cannot run on this machine.
 
 Each worker has one demo for all tests that only read it, and one Chromium.
 """

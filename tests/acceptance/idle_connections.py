@@ -14,7 +14,7 @@ RECONNECT_INTERVAL = 1.0  # seconds between losing a connection and opening anot
 
 
 async def hold(port: int, number: int, opened: asyncio.Semaphore) -> None:
-    """Hold a connection: send nothing, or for odd numbers half a request; reconnect when it is closed."""
+    """Hold a connection, and reconnect when it is closed. If `number` is odd, send half a request."""
     is_first = True
     while True:
         with suppress(OSError):

@@ -17,23 +17,21 @@ RESOURCES = yaml.safe_load(Path(__file__).with_name("moto_resources.yaml").read_
 
 
 def with_values(value: Any, values: Mapping[str, str]) -> Any:
-    """Return a parameter whose placeholders are replaced. values: by name of the placeholder."""
+    """Return a parameter with its placeholders replaced. values: by the name of the placeholder."""
     if isinstance(value, str):
         return Template(value).substitute(values)
     if isinstance(value, list):
         return [with_values(inner, values) for inner in value]
-    return (
-        {name: with_values(inner, values) for name, inner in value.items()}
-        if isinstance(value, dict)
-        else value
-    )
+    if isinstance(value, dict):
+        return {name: with_values(inner, values) for name, inner in value.items()}
+    return value
 
 
 def create_resources(make_client: MakeClient) -> None:
     """Make the calls in RESOURCES; their parameters may contain values of earlier responses."""
     values: dict[str, str] = {}
     for step in RESOURCES["calls"]:
-        ((call, params),) = (item for item in step.items() if item[0] != "keep")
+        ((call, params),) = ((name, value) for name, value in step.items() if name != "keep")
         client, _, operation = call.partition(".")
         response = getattr(make_client(client), xform_name(operation))(**with_values(params, values))
         values |= {name: jmespath.search(path, response) for name, path in step.get("keep", {}).items()}

@@ -1,7 +1,7 @@
 """Serves moto in a process of its own, with the answers of Service Quotas that moto lacks.
 
 `python -m tests.acceptance.moto_server` prints one line `{"port": N}` when it is ready, and ends when its
-standard input does. A call that moto does not support fails with the code UNKNOWN, in its protocol.
+standard input does. A call that moto does not support fails with UNKNOWN_OPERATION.
 """
 
 import json
@@ -36,15 +36,15 @@ from tests.registries import REGISTRY
 
 HOST = "127.0.0.1"
 LIMIT = 5000  # the value of each quota
-UNKNOWN = "UnknownOperationException"
+UNKNOWN_OPERATION = "UnknownOperationException"
 TARGET_PREFIX = "ServiceQuotasV20190624."
 
 
-Answer = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the parameters to the response
+Answer = Callable[[Mapping[str, Any]], dict[str, Any]]  # takes the parameters, returns the response
 
 
 def list_entry(quota: Quota) -> dict[str, Any]:
-    """Return the entry of a quota in a list."""
+    """Return a quota as Service Quotas lists it."""
     return {
         "ServiceCode": quota.service,
         "QuotaCode": quota.code,
@@ -56,7 +56,7 @@ def list_entry(quota: Quota) -> dict[str, Any]:
 
 
 def clients_by_signing_name() -> dict[str, list[str]]:
-    """The clients of botocore by the name with which they sign; the client that has this name is first."""
+    """Return botocore's clients by the name with which they sign. A client that has this name is first."""
     clients: dict[str, list[str]] = defaultdict(list)
     for name in SERVICE_MODELS.get_available_services():
         signing_name = SERVICE_MODELS.get_service_model(name).signing_name
@@ -80,15 +80,15 @@ class MotoWithQuotas:
         }
 
     def quotas(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The quotas of a service; none holds for a single resource."""
-        is_of_account = params.get("QuotaAppliedAtLevel") != "RESOURCE"
+        """Return the quotas of a service; no quota is applied at the level of a resource."""
+        is_account_level = params.get("QuotaAppliedAtLevel") != "RESOURCE"
         listed = (
-            quota for quota in self.all_quotas if quota.service == params["ServiceCode"] and is_of_account
+            quota for quota in self.all_quotas if quota.service == params["ServiceCode"] and is_account_level
         )
         return {"Quotas": [*map(list_entry, listed)]}
 
     def quota(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """One quota."""
+        """Return one quota."""
         return {"Quota": list_entry(Quota(service=params["ServiceCode"], code=params["QuotaCode"]))}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -103,7 +103,7 @@ class MotoWithQuotas:
         return sent
 
     def response_of_moto(self, environ: dict[str, Any], body: bytes) -> Response:
-        """Return the response of moto; an UNKNOWN error if moto lacks the operation or fails."""
+        """Return the response of moto; an UNKNOWN_OPERATION error if moto lacks the operation or fails."""
         host = self.moto.infer_service_region_host(environ, environ["PATH_INFO"])
         try:
             has_service = self.moto.get_backend_for_host(host) is not None
@@ -113,7 +113,7 @@ class MotoWithQuotas:
         call = parse_call(request_of(environ, body), self.clients)
         if response.status_code != HTTPStatus.NOT_FOUND or response.mimetype != "text/html" or call is None:
             return response
-        error_response = call.respond(AwsResponseError(UNKNOWN, "moto has no such operation"))
+        error_response = call.respond(AwsResponseError(UNKNOWN_OPERATION, "moto has no such operation"))
         return Response(bytes(error_response.body), HTTPStatus.BAD_REQUEST, dict(error_response.headers))
 
 

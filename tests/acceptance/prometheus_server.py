@@ -20,20 +20,20 @@ MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
 
 
 def program(*names: str) -> str:
-    """Return the path of the first of these programs that is installed."""
+    """Return the path of a program: of the first of `names` that is installed."""
     found = next((path for name in names if (path := shutil.which(name))), None)
     assert found, f"install the Debian package that has {names[0]}, or run `make acceptance`"
     return found
 
 
 def rules() -> dict[str, str]:
-    """Return our rules for services in the demo, by the name of their file; evaluated every second."""
+    """Return the texts of our rules for the services in the demo, by file name; evaluated every second."""
     services = [REGISTRY.services[name] for name in demo_services()]
     return {name: text.replace(INTERVAL, "1s") for name, text in files(services).items()}
 
 
 def fast_rules() -> dict[str, str]:
-    """Return our rules, in which each minute is replaced by a second."""
+    """Return our rules with a second in place of each minute."""
     return {name: MINUTES.sub(r"\1\2s", text) for name, text in rules().items()}
 
 

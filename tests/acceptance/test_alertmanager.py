@@ -69,7 +69,7 @@ async def alert_groups(url: str) -> list[dict[str, Any]] | None:
 
 
 def notifications(server: Server) -> set[tuple[str, str]]:
-    """Status and resource of each alert that Alertmanager sent to the webhook."""
+    """Return the status and the resource of each alert that Alertmanager sent to the webhook."""
     alerts = (alert for body in server.bodies for alert in body["alerts"])
     return {(alert["status"], alert["labels"].get("resource", "")) for alert in alerts}
 
@@ -97,8 +97,8 @@ async def test_alertmanager_groups_and_resolves_the_alerts_of_headroom(tmp_path:
             services = {group["labels"]["aws_service"] for group in groups}
             assert services == {"s3", "kinesis"}
 
-            with config.open("a") as more:
-                more.write('exclude: [{resource: "media-uploads*"}]\n')
+            with config.open("a") as file:
+                file.write('exclude: [{resource: "media-uploads*"}]\n')
             process.send_signal(signal.SIGHUP)
 
             async def is_resolved() -> bool | None:
@@ -123,7 +123,7 @@ async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
         yield url
 
 
-async def count(prometheus: str, query: str) -> int | None:
+async def series_count(prometheus: str, query: str) -> int | None:
     """Return the number of series that a query returns; None for no series."""
     answer = await get(f"{prometheus}/api/v1/query", query=f"count({query})")
     result = answer.json()["data"]["result"] if answer else []
@@ -133,18 +133,20 @@ async def count(prometheus: str, query: str) -> int | None:
 async def test_the_rules_for_prometheus_raise_alerts_of_each_severity(prometheus: str) -> None:
     for severity in ("critical", "warning", "info"):
         firing = f'ALERTS{{alertstate="firing",severity="{severity}",resource!=""}}'
-        assert await eventually(partial(count, prometheus, firing)), severity
+        assert await eventually(partial(series_count, prometheus, firing)), severity
 
 
 async def test_the_rules_and_headroom_s_own_alerts_agree_on_saturated_series(prometheus: str) -> None:
     on = "on (aws_account, aws_region, aws_service, signal, resource)"
     headroom_alerts = 'headroom_alert_state{severity="critical"} == 2'
     prometheus_alerts = 'ALERTS{alertname="HeadroomSaturated",alertstate="firing"}'
-    assert await eventually(partial(count, prometheus, f"{headroom_alerts} and {on} {prometheus_alerts}"))
+    assert await eventually(
+        partial(series_count, prometheus, f"{headroom_alerts} and {on} {prometheus_alerts}")
+    )
     no_difference = (
         f"absent(({headroom_alerts} unless {on} {prometheus_alerts})"
         f" or ({prometheus_alerts} unless {on} ({headroom_alerts})))"
     )
-    assert await eventually(partial(count, prometheus, no_difference))
+    assert await eventually(partial(series_count, prometheus, no_difference))
     alert_has_begun = f"({headroom_alerts}) and on (resource) headroom_alert_since_seconds < time()"
-    assert await eventually(partial(count, prometheus, alert_has_begun))
+    assert await eventually(partial(series_count, prometheus, alert_has_begun))

@@ -1,4 +1,4 @@
-"""The files that Compose mounts, used by their programs; the real Prometheus scrapes the demo with them."""
+"""The programs accept the files that Compose mounts; a real Prometheus scrapes the demo with them."""
 
 import subprocess
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +23,7 @@ PROMETHEUS_FOLDER = Path("/etc/prometheus")
 
 
 def mounts(service: str) -> dict[Path, Path]:
-    """Return the files and folders that are mounted in a container, by their paths in it."""
+    """Return the paths of files and folders that a container mounts, by their paths in the container."""
     bind_mounts = (volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("."))
     return {Path(inside): (COMPOSE / source).resolve() for source, inside, _ in bind_mounts}
 

@@ -1,4 +1,4 @@
-"""The demo in a terminal: each scene is printed in order, and then what Headroom itself reports about it."""
+"""The demo in a terminal prints the scenes in order, each followed by what Headroom reports about it."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from monitor.demo.scenes import SCENES, Scene
 from tests.forked_process import ForkedProcess
 from tests.processes import PROCESS_TIMEOUT, ROOT, headroom, read_line
 
-REPORTED = {  # the beginning of the line that Headroom reports in each scene
+REPORT_PREFIXES = {  # of the line that Headroom prints in each scene
     Scene.RISE: "kinesis checkout-events: ",
     Scene.FORESEEN: "kinesis checkout-events: reaches the limit in ",
     Scene.THROTTLED: "kinesis checkout-events: 100 % of 2 MiB/s, ",
@@ -23,10 +23,10 @@ REPORTED = {  # the beginning of the line that Headroom reports in each scene
 
 
 async def read_scene(process: ForkedProcess, scene: Scene) -> int:
-    """Read the two lines of a scene; return the seconds since the start that the first one names."""
+    """Read the two lines of a scene; return the seconds since the start that are in the first line."""
     scene_line = await read_line(process, "+")
     assert scene_line.endswith(SCENES[scene].text)
-    await read_line(process, REPORTED[scene])
+    await read_line(process, REPORT_PREFIXES[scene])
     return int(re.findall(r"\+(\d+) s", scene_line)[0])
 
 

@@ -15,7 +15,7 @@ import pytest
 from monitor.lib.version import VERSION
 from tests.processes import ENVIRONMENT, ROOT, get, read_line, running
 
-INSTALL_TIMEOUT = 600  # seconds, with an empty cache of pip
+INSTALL_TIMEOUT = 600  # seconds, for a pip with an empty cache
 
 
 def run(*command: str | Path, folder: Path, timeout: float = INSTALL_TIMEOUT) -> str:
@@ -34,7 +34,7 @@ def run(*command: str | Path, folder: Path, timeout: float = INSTALL_TIMEOUT) ->
 
 
 def constraints_of(lock: Path) -> Iterator[str]:
-    """Yield the names and versions of a lock without its hashes, as constraints."""
+    """Yield the lines `name==version` of a lock, without the hashes."""
     for line in lock.read_text("utf-8").splitlines():
         if found := re.match(r"[A-Za-z0-9][^\\]*", line):
             yield found[0].strip()
@@ -68,18 +68,27 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin"
 
 
-def install(bin: Path, requirement: str) -> None:
+def install(bin_folder: Path, requirement: str) -> None:
     """Install a requirement into the environment with this folder bin/."""
-    constraints = bin.parents[1] / "constraints.txt"
-    pip = (sys.executable, "-m", "pip", "--python", bin / "python", "install", "--quiet", "--no-compile")
-    run(*pip, "--disable-pip-version-check", "--constraint", constraints, requirement, folder=bin)
+    constraints = bin_folder.parents[1] / "constraints.txt"
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        bin_folder / "python",
+        "install",
+        "--quiet",
+        "--no-compile",
+    )
+    run(*pip, "--disable-pip-version-check", "--constraint", constraints, requirement, folder=bin_folder)
 
 
-def error_output(bin: Path, *arguments: str) -> str:
+def error_output(bin_folder: Path, *arguments: str) -> str:
     """Return the error output of a command, which must end with exit code 2 and no traceback."""
     done = subprocess.run(
-        [bin / "headroom", *arguments],
-        cwd=bin,
+        [bin_folder / "headroom", *arguments],
+        cwd=bin_folder,
         env=ENVIRONMENT | {"PYTHONPATH": ""},
         capture_output=True,
         text=True,
@@ -142,5 +151,5 @@ def test_the_source_distribution_has_each_deployed_file_once_and_no_database(sdi
         ("dashboards/prometheus", "deploy/helm/headroom-rules/files/rules"),
     ):
         files = {path.name for path in (ROOT / folder).iterdir()}
-        assert {f"{where}/{name}" for where in (folder, chart) for name in files} <= {*names}
+        assert {f"{parent}/{name}" for parent in (folder, chart) for name in files} <= {*names}
     assert not [name for name in names if name.startswith((".venv", "dist/")) or name.endswith(".db")]

@@ -17,21 +17,21 @@ from tests.processes import ROOT, demo_server, eventually, get
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GRAFANA_VARIABLES = {"__rate_interval": "30s", "__range": "5m"}
-DETAIL_SERIES: Mapping[str, str] = {  # the labels of a series that has a value in every panel
+DETAIL_SERIES: Mapping[str, str] = {  # a series that has a value in every panel, by variable
     "account": "123456789012",
     "region": "eu-west-1",
     "service": "kinesis",
     "signal": "stream_write_bytes",
     "resource": "orders",
 }
-WITHOUT_UTILIZATION = (  # signals
+SIGNALS_WITHOUT_UTILIZATION = (
     "usage_plan_throttle",
     "fifo_api_rate",
     "fifo_high_throughput_api_rate",
     "http_route_throttle",
     "concurrency_scaling_rate",
 )
-FAR_FROM_LIMITS = {"quotas"}  # services of the demo whose series are not above the band, and have no alerts
+SERVICES_WITHOUT_ALERTS = {"quotas"}  # of the demo: no series of them is above the band
 NOT_REPORTED = "not reported by AWS"  # the placeholder in a panel about throttled demand
 
 
@@ -61,7 +61,7 @@ async def run_query(prometheus: str, query: Query) -> list[dict[str, Any]] | Non
 
 
 def variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The value that Grafana gives to each variable when a dashboard opens."""
+    """Yield the name of each variable, and the value that Grafana gives to it when a dashboard opens."""
     yield from GRAFANA_VARIABLES.items()
     for variable in dashboard["templating"]["list"]:
         name = variable["name"]
@@ -78,7 +78,7 @@ def interpolate(expr: str, dashboard: Mapping[str, Any]) -> str:
 
 
 def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
-    """The queries of all panels, except those about services that have no alerts in the demo."""
+    """Yield the queries of all panels, except of services that have no alerts in the demo."""
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
             query = Query(interpolate(target["expr"], dashboard), target.get("instant", False))
@@ -88,14 +88,13 @@ def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 
 def may_have_result(expr: str) -> bool:
     """Return whether a query names a service that has alerts in the demo, or names no service."""
-    service_pattern = re.search(r'aws_service=~"([\w|]+)"', expr)
-    return not service_pattern or not {*service_pattern[1].split("|")}.isdisjoint(
-        {*demo_services()} - FAR_FROM_LIMITS
-    )
+    matcher = re.search(r'aws_service=~"([\w|]+)"', expr)
+    services_with_alerts = {*demo_services()} - SERVICES_WITHOUT_ALERTS
+    return not matcher or bool({*matcher[1].split("|")} & services_with_alerts)
 
 
 async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | None:
-    """Return the result of a query; None while a placeholder stands for data that the demo will have."""
+    """Return the result of a query; None while it is only a placeholder of data that the demo will have."""
     result = await run_query(prometheus, query)
     resources = {series["metric"].get("resource") for series in result or ()}
     placeholders = set(re.findall(r'vector\(NaN\), "resource", "([^"]+)"', query.expr))
@@ -105,13 +104,13 @@ async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | N
     if resources == {NOT_REPORTED}:
         saturation = Query(f'headroom_saturation{{signal="{signals[0]}"}}', True)
         return None if await run_query(prometheus, saturation) else result
-    if set(signals) & set(WITHOUT_UTILIZATION):
+    if set(signals) & set(SIGNALS_WITHOUT_UTILIZATION):
         return result
     return result if signals and await has_only_throttled_demand(prometheus, signals[0]) else None
 
 
 async def has_only_throttled_demand(prometheus: str, signal: str) -> bool:
-    """Return whether a signal has throttled demand and no utilization, as its usage or limit is unknown."""
+    """Return whether a signal has throttled demand, but no utilization: its usage or limit is unknown."""
     saturation_result = await run_query(prometheus, Query(f'headroom_saturation{{signal="{signal}"}}', True))
     return bool(saturation_result) and not await run_query(
         prometheus, Query(f'headroom_utilization_ratio{{signal="{signal}"}}', True)
@@ -174,28 +173,28 @@ async def test_an_account_is_chosen_by_its_name(prometheus: str) -> None:
 
 @each_dashboard
 async def test_annotations_show_alerts(prometheus: str, file: Any) -> None:
-    """The dashboard of DETAIL_SERIES shows none, as that series has no alert."""
     dashboard = json.loads(file.read_text("utf-8"))
     for annotation in dashboard["annotations"]["list"]:
         expr = interpolate(annotation["expr"], dashboard)
         assert await get(f"{prometheus}/api/v1/query", query=expr) is not None, expr
-        if file.stem != "series":
+        if file.stem != "series":  # this dashboard shows DETAIL_SERIES, which has no alert
             await eventually(partial(run_query, prometheus, Query(expr, True)))
 
 
 FIRING = 'ALERTS{alertname=~"Headroom(Saturated|Near|Above|Below)",alertstate="firing"}'
 SATURATED = "headroom_zone == 3"
-ON_SERIES = "on (aws_account, aws_region, aws_service, signal, resource)"
+SERIES_LABELS = "(aws_account, aws_region, aws_service, signal, resource)"
+ON_SERIES = f"on {SERIES_LABELS}"
 
 
 async def test_the_rules_fire_for_saturated_series_and_for_missing_permissions(prometheus: str) -> None:
-    without_alert = (
+    saturated_without_alert = (
         f'{SATURATED} unless {ON_SERIES} ALERTS{{alertname="HeadroomSaturated",alertstate="firing"}}'
     )
-    assert await eventually(partial(run_query, prometheus, Query(f"absent({without_alert})", True)))
-    throttled_prefix = f'{SATURATED} and {{resource="media-uploads/uploads/"}}'
+    assert await eventually(partial(run_query, prometheus, Query(f"absent({saturated_without_alert})", True)))
+    saturated_prefix = f'{SATURATED} and {{resource="media-uploads/uploads/"}}'
     fired_alerts = await eventually(
-        partial(run_query, prometheus, Query(f"{FIRING} and {ON_SERIES} ({throttled_prefix})", True))
+        partial(run_query, prometheus, Query(f"{FIRING} and {ON_SERIES} ({saturated_prefix})", True))
     )
     alerts = {(alert["metric"]["aws_service"], alert["metric"]["alertname"]) for alert in fired_alerts}
     assert alerts == {("s3", "HeadroomSaturated")}
@@ -205,4 +204,5 @@ async def test_the_rules_fire_for_saturated_series_and_for_missing_permissions(p
     assert [alert["metric"]["cause"] for alert in blind_alerts] == ["denied"]
     second_alert_of_a_cause = Query('ALERTS{alertname="HeadroomCellBlind"}', True)
     assert await run_query(prometheus, second_alert_of_a_cause) is None
-    assert await run_query(prometheus, Query(f"count by {ON_SERIES[3:]} ({FIRING}) > 1", True)) is None
+    second_alert_of_a_series = Query(f"count by {SERIES_LABELS} ({FIRING}) > 1", True)
+    assert await run_query(prometheus, second_alert_of_a_series) is None

@@ -21,7 +21,7 @@ from tests.processes import COMMAND, PROCESS_TIMEOUT, demo_aws, eventually, get,
 
 MAX_OPEN_FILES = 1024  # of the process
 CONNECTIONS = 3000
-MAX_GROWTH = 256  # MiB of resident memory
+MAX_GROWTH_MIB = 256  # of resident memory
 HEALTH_TIMEOUT = 30.0  # seconds, on a slow and busy machine; usually a probe takes milliseconds
 KILLS = 10
 SENT_BOMBS = (  # one of each kind; tests/monitor/stream sends the others
@@ -36,7 +36,7 @@ SENT_BOMBS = (  # one of each kind; tests/monitor/stream sends the others
     "empty metrics",
     "quantiles",
 )
-RUN_WITH_LIMIT = 'ulimit -n "$0" && exec "$@"'
+RUN_WITH_LIMIT = 'ulimit -n "$0" && exec "$@"'  # arguments: the limit of open files, the command
 
 
 class Service:
@@ -49,7 +49,7 @@ class Service:
         return await get(f"http://{self.address}{path}")
 
     async def resident_memory(self) -> float:
-        """The resident memory of the process, in MiB."""
+        """Return the resident memory of the process, in MiB."""
         command = "ps", "-o", "rss=", "-p", str(self.process.pid)
         ps = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output, _ = await ps.communicate()
@@ -58,7 +58,7 @@ class Service:
 
 @asynccontextmanager
 async def service_with_alerts(folder: Path, hook: str) -> AsyncIterator[Service]:
-    """A service that notifies a webhook of alerts of every severity, without a `group_wait`."""
+    """Run a service that notifies a webhook of alerts of every severity, without a `group_wait`."""
     config, address = folder / "headroom.yaml", f"127.0.0.1:{free_port()}"
     config.write_text(CONFIG.format(services="kinesis, sqs", folder=folder, hook=hook))
     serve = (*COMMAND, "serve", "--config", str(config), "--listen", address)
@@ -120,7 +120,7 @@ async def test_no_request_body_exhausts_memory_or_delays_other_requests(tmp_path
                 assert (await posting).status_code in (200, 400, 503), name
         done.set()
         await watching
-        assert peak_memory - memory_before <= MAX_GROWTH, (memory_before, peak_memory)
+        assert peak_memory - memory_before <= MAX_GROWTH_MIB, (memory_before, peak_memory)
 
 
 async def test_repeated_kills_lose_no_notification(tmp_path: Path) -> None:

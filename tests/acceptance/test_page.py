@@ -34,12 +34,14 @@ PAGES = (
     "/status",
     "/docs",
 )
-# The page is the same on every server. Only test_report_pages runs axe on it, as that takes long.
-SAME_EVERYWHERE = "/docs"
+# axe takes long on this page. The page is the same on every server, so only test_report_pages runs axe on it.
+API_DOCS = "/docs"
+NO_MATCH, BEYOND_LAST_ROW = "/?q=nosuch", "/?row=9999"
 SCREENSHOTS = ROOT / "dist" / "screenshots"  # outside git
+SCREENSHOT_NAMES = {"/": "overview", NO_MATCH: "nothing", BEYOND_LAST_ROW: "beyond"}  # others: by the path
 TIMEOUT = 30_000  # milliseconds
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
-# The cells of tables whose text runs into the next cell: it is wider than the cell, and not cut off.
+# The cells of tables whose text runs into the next cell: the text is wider than the cell, and not cut off.
 OVERLAPPING_CELLS = """[...document.querySelectorAll("td")]
   .filter(cell => cell.scrollWidth > cell.clientWidth + 1 && getComputedStyle(cell).overflowX == "visible"
     && getComputedStyle(cell).display == "table-cell")
@@ -157,9 +159,9 @@ async def test_an_alert_is_acknowledged_and_silenced_and_its_silence_is_ended(vi
     page = visit.page
     await visit.go("/alerts")
     message = page.locator("#form-result")
-    first = page.locator("#rows tr[id]").first
-    identity = await first.get_attribute("id")
-    await first.get_by_role("button", name="Acknowledge").click()
+    first_alert = page.locator("#rows tr[id]").first
+    identity = await first_alert.get_attribute("id")
+    await first_alert.get_by_role("button", name="Acknowledge").click()
     await expect(message).to_contain_text("acknowledged.")
     await expect(page.locator(f"#{identity}")).to_have_count(0)
     await message.get_by_role("button", name="Undo").click()
@@ -225,19 +227,15 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Visit, scheme: An
     series = await worst_series_path(visit)
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": width, "height": 1000})
-    for path in (*PAGES, series, "/?q=nosuch", "/?row=9999"):
+    for path in (*PAGES, series, NO_MATCH, BEYOND_LAST_ROW):
         await visit.go(path)
         await page.evaluate(OPEN_ALL)
-        if path != SAME_EVERYWHERE:
+        if path != API_DOCS:
             found = (await Axe().run(page)).response["violations"]
             assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert await page.evaluate(OVERLAPPING_CELLS) == [], path
-        name = (
-            {"/": "overview", "/?row=9999": "beyond"}.get(path)
-            or path.strip("/").replace("/", "-").split("?")[0]
-            or "nothing"
-        )
+        name = SCREENSHOT_NAMES.get(path) or path.strip("/").replace("/", "-")
         await page.screenshot(
             path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=width < DESKTOP["width"]
         )

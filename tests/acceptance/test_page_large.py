@@ -23,8 +23,8 @@ MAX_ELEMENTS = 5_000  # of a page, however many series are watched
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The URL of a server that watches 10,000 series, ten of them near their limits and one saturated."""
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of a server that watches SERIES series, ten of them near their limits and one saturated."""
     folder: Path = tmp_path_factory.mktemp("large")
     async with Server.opened(folder) as server:
         for number in range(SERIES - 1):
@@ -33,19 +33,19 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
             set_judgement(server.fleet, add(server.fleet, key(f"stream-{number:05}")), zone, usage)
         set_judgement(server.fleet, add(server.fleet, key(LONG_NAME)), Zone.SATURATED, 1000.0, 5.0)
         await server.publish()
-        async with serve_on_loopback(server.app) as served:
-            yield f"http://{served}"
+        async with serve_on_loopback(server.app) as host_and_port:
+            yield f"http://{host_and_port}"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(address: str, browser: Browser) -> AsyncIterator[Page]:
+async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
     """The overview, whose scripts must raise and log no error."""
     context = await browser.new_context(viewport=ViewportSize(width=1440, height=900))
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda entry: errors.append(entry.text) if entry.type == "error" else None)
-    await page.goto(address)
+    await page.goto(url)
     yield page
     assert errors == []
     await context.close()

@@ -28,7 +28,7 @@ async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
 
 
 async def path_of_series_with_command(url: str, browser: Browser) -> str:
-    """Return the path of a series with a usage, whose page begins with a command to run."""
+    """Return the path of a series that has a usage, and whose page has a command above the chart."""
     context = await browser.new_context()
     answer = await context.request.get(f"{url}/api/v1/series?limit=60")
     for item in (await answer.json())["items"]:
@@ -47,9 +47,9 @@ async def test_the_pointer_shows_the_values_of_one_minute(page: Page) -> None:
     await page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
     await expect(tip).to_contain_text("usage")
     await expect(tip).to_contain_text("limit")
-    first = await tip.text_content()
+    first_text = await tip.text_content() or ""
     await page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 50)
-    await expect(tip).not_to_have_text(first or "")
+    await expect(tip).not_to_have_text(first_text)
     await page.mouse.move(box["x"], box["y"] - 200)
     await expect(tip).to_be_hidden()
 
@@ -66,9 +66,9 @@ async def test_a_touch_shows_the_values_of_one_minute_until_the_next_touch_elsew
     await plot.scroll_into_view_if_needed()
     await plot.tap(position={"x": 40, "y": 60})
     await expect(tip).to_contain_text("limit")
-    first = await tip.text_content() or ""
+    first_text = await tip.text_content() or ""
     await plot.tap(position={"x": 90, "y": 60})
-    await expect(tip).not_to_have_text(first)
+    await expect(tip).not_to_have_text(first_text)
     chart_box, tip_box = await phone.locator("#chart").bounding_box(), await tip.bounding_box()
     assert chart_box and tip_box and tip_box["x"] >= chart_box["x"] - 1
     assert tip_box["x"] + tip_box["width"] <= chart_box["x"] + chart_box["width"] + 1
@@ -159,8 +159,8 @@ async def test_the_page_works_without_scripts(url: str, browser: Browser) -> Non
 async def test_axe_finds_nothing_and_nothing_is_cut_off(page: Page, scheme: str, width: int) -> None:
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await page.set_viewport_size({"width": width, "height": 900})
-    for name in ("3h", "14d"):
-        await page.goto(f"{page.url.partition('?')[0]}?range={name}")
+    for shown_range in ("3h", "14d"):
+        await page.goto(f"{page.url.partition('?')[0]}?range={shown_range}")
         await page.get_by_text("The values as a table").click()
         found = (await Axe().run(page)).response["violations"]
         assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []

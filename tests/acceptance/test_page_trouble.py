@@ -1,4 +1,4 @@
-"""Open pages in a real Chromium when a series, a token or the server is gone, or the clock is wrong.
+"""Pages in a real Chromium: open while a series, a token or the server is lost, or the clock is wrong.
 
 Also pages with strange names.
 """
@@ -76,14 +76,13 @@ class Headroom:
         """Open a series' page."""
 
         async def series_id() -> str | None:
-            requested = {"resource": resource, "signal": "stream_write_bytes"}
+            params = {"resource": resource, "signal": "stream_write_bytes"}
             async with httpx.AsyncClient(trust_env=False, headers=HEADERS) as client:
-                found = (await client.get(f"{self.url}/api/v1/series", params=requested)).json()["items"]
-            return found[0]["id"] if found else None
+                items = (await client.get(f"{self.url}/api/v1/series", params=params)).json()["items"]
+            return items[0]["id"] if items else None
 
-        await page.goto(
-            f"{self.url}/series/{await eventually(series_id)}"
-        )  # the series may not be judged yet
+        found_id = await eventually(series_id)  # the series may not be judged yet
+        await page.goto(f"{self.url}/series/{found_id}")
         await expect(page.locator("#live")).to_have_attribute("data-state", "on", timeout=TIMEOUT)
 
 
@@ -93,7 +92,10 @@ def server(tmp_path: Path, aws: Mapping[str, str]) -> Headroom:
 
 
 async def expect_live_text(page: Page, state: str, words: str) -> None:
-    """Wait until the page shows this state of its connection, and these words about it."""
+    """Wait until the page shows this state of its connection, and these words beside it.
+
+    A page that is not live says so in a banner and in its title.
+    """
     live, banner = page.locator("#live"), page.locator("#lost")
     await expect(live).to_have_attribute("data-state", state, timeout=TIMEOUT)
     await expect(live if state == "on" else banner).to_contain_text(words, timeout=TIMEOUT)
@@ -109,7 +111,7 @@ async def test_an_open_page_says_that_its_series_was_dropped_and_is_live_when_it
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
         process.send_signal(signal.SIGHUP)
         await expect_live_text(page, "ended", "its resource may be gone")
-        await expect(page.locator("#chart svg.plotbox")).to_be_visible()  # of the last known values
+        await expect(page.locator("#chart svg.plotbox")).to_be_visible()  # the chart of the last known values
         server.write(KINESIS)
         process.send_signal(signal.SIGHUP)
         await expect_live_text(page, "on", "Live")  # the series is back
@@ -184,12 +186,13 @@ async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))
     async with server_of_names(tmp_path, NAMES[name_kind]) as server, app_on_loopback(server.app) as url:
+        pages_without_parameters = [path for path in PAGES if "{" not in path and "." not in path]
         series_paths = [f"/series/{series.key.id}" for series in server.fleet.series.values()]
         for width in (390, 1280):
             await page.set_viewport_size({"width": width, "height": 900})
-            for path in (*(path for path in PAGES if "{" not in path and "." not in path), *series_paths):
+            for path in (*pages_without_parameters, *series_paths):
                 await page.goto(url + path)
-                cut = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                assert cut <= 0, (path, width)
+                pixels_cut_off = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert pixels_cut_off <= 0, (path, width)
         await page.goto("about:blank")
     assert errors == []

@@ -27,7 +27,7 @@ async def run_query(prometheus: str, query: str) -> list[dict[str, Any]] | None:
     return result or None
 
 
-QUERIES = {  # queries that must have a result, and what the result shows
+QUERIES = {  # queries that must have a result, and what that proves
     'up{job="headroom"} == 1': "the scrape works",
     "count(headroom_utilization_ratio) > 100": "all services have series",
     'headroom_zone{signal="prefix_errors",resource="media-uploads/uploads/"} == 3': "S3 throttling is judged",
@@ -51,7 +51,7 @@ async def test_queries_over_a_running_demo_have_results(prometheus: str) -> None
 
 
 async def metrics_with_forecasts(address: str) -> bytes | None:
-    """Return what a server exposes; None while it has no forecast."""
+    """Return the /metrics of a server; None while they have no forecast."""
     answer = await get(f"http://{address}/metrics")
     has_forecast = answer is not None and b"headroom_limit_reach_timestamp_seconds{" in answer.content
     return answer.content if answer and has_forecast else None

@@ -21,7 +21,7 @@ from tests.monitor.serve_process import free_port, journal_line
 from tests.processes import demo_aws, eventually, get, headroom, nothing_pending
 
 PUSH_TIMEOUT = 600.0  # seconds until one more minute is pushed: falling usage is read every few minutes
-FAMILIES = {"usage": "usage", "saturation": "saturation"}  # by family, its field in the API's history
+FAMILIES = {"usage": "usage", "saturation": "saturation"}  # families, and their fields in the API's history
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Service:
         self.config = self.folder / "headroom.yaml"
 
     def configure_push(self, name: str, tsdb: Tsdb) -> None:
-        """Write a configuration that pushes to a Prometheus. name: of the receiver."""
+        """Write a configuration that pushes to a Prometheus. name: the name of the receiver."""
         target = {
             "name": name,
             "url": f"http://{tsdb.address}/api/v1/write",
@@ -54,7 +54,7 @@ class Service:
             yield process
 
     async def history(self) -> dict[str, Values]:
-        """The values of the last three hours from the API, by family."""
+        """Return the values of the last three hours from the API, by family."""
         base = f"http://{self.address}/api/v1/series"
         page = await get(base, limit="500")
         assert page
@@ -70,7 +70,7 @@ class Service:
         return values
 
     async def push_metric(self, family: str, receiver: str) -> float | None:
-        """The sum of the samples of a push metric for a receiver; None without samples."""
+        """Return the sum of the samples of a push metric for a receiver; None without samples."""
         response = await get(f"http://{self.address}/metrics")
         assert response
         prefix, label = f"headroom_push_{family}{{", f'"{receiver}"'
@@ -78,7 +78,7 @@ class Service:
         return sum(float(line.rpartition(" ")[2]) for line in lines) if lines else None
 
     async def has_queued(self, receiver: str) -> bool | None:
-        """Return whether samples are queued for a receiver, and requests to it failed."""
+        """Return True once samples are queued for a receiver and requests to it have failed; None before."""
         failed = await self.push_metric("requests_failed_total", receiver)
         return (bool(failed) and bool(await self.push_metric("samples_queued", receiver))) or None
 
@@ -97,7 +97,7 @@ async def read_family(tsdb: Tsdb, family: str) -> Values:
 
 
 def minutes_by_series(values: Values) -> dict[str, list[int]]:
-    """The minutes with a value of each series."""
+    """Return the minutes in which each series has a value."""
     found: dict[str, list[int]] = {}
     for series, minute in values:
         found.setdefault(series, []).append(minute)
@@ -105,19 +105,21 @@ def minutes_by_series(values: Values) -> dict[str, list[int]]:
 
 
 def comparable_values(values: Values, history: Values, pushed: Values) -> Values:
-    """The values of each series from the first minute in the API up to the newest one that was pushed.
+    """Return the values of each series from its first minute in the API up to its last pushed minute.
 
-    A killed process may have pushed earlier values that the API lacks, as AWS does not tell how many
-    resources there were in a past minute. Newer values may still change, and the oldest may leave the window
-    during the comparison.
+    A killed process may have pushed earlier values that the API lacks, because AWS does not tell how many
+    resources there were in a past minute. Newer values may still change. The values of the first 15 minutes
+    of the window are left out: they may leave the window during the comparison.
     """
-    oldest = int(time.time() // 60) - WINDOW + 15
-    first = {series: max(oldest, min(minutes)) for series, minutes in minutes_by_series(history).items()}
+    first_compared = int(time.time() // 60) - WINDOW + 15
+    first = {
+        series: max(first_compared, min(minutes)) for series, minutes in minutes_by_series(history).items()
+    }
     last = {series: max(minutes) for series, minutes in minutes_by_series(pushed).items()}
     return {
         (series, minute): value
         for (series, minute), value in values.items()
-        if first.get(series, oldest) <= minute <= last.get(series, minute)
+        if first.get(series, first_compared) <= minute <= last.get(series, minute)
     }
 
 
@@ -127,25 +129,25 @@ async def differences(service: Service, received: dict[str, Values]) -> dict[str
     received: the receiver's values.
     """
     history = await service.history()
-    different = {}
+    differing = {}
     for family in FAMILIES:
         expected = comparable_values(history[family], history[family], received[family])
         pushed = comparable_values(received[family], history[family], received[family])
         if pushed != pytest.approx(expected, rel=1e-6):
-            different[family] = sorted(expected.items() ^ pushed.items())[-20:]
-    return different
+            differing[family] = sorted(expected.items() ^ pushed.items())[-20:]  # enough for a message
+    return differing
 
 
 async def wait_until_equal(service: Service, tsdb: Tsdb, after: int) -> int:
     """Wait until a receiver holds the API's values up to a minute later than `after`; return that minute."""
     deadline = time.monotonic() + PUSH_TIMEOUT
-    different: dict[str, Any] = {}
+    differing: dict[str, Any] = {}
     while True:
         received = {family: await read_family(tsdb, family) for family in FAMILIES}
         last = max((minute for _, minute in received["usage"]), default=0)
-        if last > after and not (different := await differences(service, received)):
+        if last > after and not (differing := await differences(service, received)):
             return last
-        assert time.monotonic() < deadline, (last, after, different)
+        assert time.monotonic() < deadline, (last, after, differing)
         await asyncio.sleep(0.5)
 
 

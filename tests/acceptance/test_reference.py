@@ -17,7 +17,7 @@ CLASSES_WITH_DEFAULT_0 = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "hig
 CLASSES_WITHOUT_SPOT = ("hpc", "high_memory")
 NO_LIMIT = "a default of 0 is no limit that anything could reach"
 # Signals whose default differs from the reference on purpose, and why.
-DEFAULTS = {
+OTHER_DEFAULTS = {
     **dict.fromkeys((f"{service}.reserved_lcus_in_region" for service in ("alb", "gwlb", "nlb")), NO_LIMIT),
     **{f"ec2.{kind}_on_demand_vcpus": NO_LIMIT for kind in CLASSES_WITH_DEFAULT_0},
     **{
@@ -36,20 +36,20 @@ DEFAULTS = {
     "kinesis.stream_write_records": "the reference names a formula over shards: there is no default",
     "kinesis.efo_read_bytes": "the limit is per shard and the signal per consumer: there is no default",
 }
-REGIONS = {  # signals whose defaults by region differ from the reference on purpose, and why
+OTHER_REGIONAL_DEFAULTS = {  # signals whose defaults by region differ from the reference on purpose, and why
     "sqs.fifo_high_throughput_api_rate": "two AWS pages differ for two regions: we have the lower number",
     "sqs.fifo_high_throughput_message_rate": "ten times the API rate, so it differs in the same way",
 }
 
-CODES = {  # signals whose code the reference does not have in the service's own file
+OTHER_CODES = {  # signals whose code the reference does not have in the file of the service
     "lambda.invoke_rate_sync": "a multiple of the quota of concurrency",
     "lambda_edge.request_rate": "a multiple of the quota of concurrency",
     "mq.brokers": "the list of counts names the code",
     "redshift.event_subscriptions": "the list of counts names the code",
     "redshift.subnet_groups": "the list of counts names the code",
 }
-# The value of one unit of the reference in our unit.
-UNITS = {"bits/s": 1 / 8, "TiB": 2**40, "GiB": 2**30, "MB/s": 1e6, "ratio": 100}
+# By unit of the reference: what one unit is in our unit.
+UNIT_SCALES = {"bits/s": 1 / 8, "TiB": 2**40, "GiB": 2**30, "MB/s": 1e6, "ratio": 100}
 
 SIGNALS_WITHOUT_REFERENCE = {  # signals that the reference does not have
     "cloudfront.edge_functions_per_distribution": "the reference has it at Lambda@Edge",
@@ -92,7 +92,7 @@ METRICS_WITHOUT_REFERENCE = {  # metrics with dimensions that the reference lack
 
 CHARGED = "surplus credits are charged, and slow nothing down"
 FAILED_DELIVERIES = "it tells why data is late; the age of the data tells how late"
-THROTTLING_NOT_READ = {  # metrics by which the reference recognizes throttled demand, and why no signal does
+THROTTLING_NOT_READ = {  # metrics by which the reference recognizes throttled demand, and why none is read
     **{
         f"AWS/Cognito {name}": "AWS/Usage counts the same calls of all user pools"
         for name in ("SignInThrottles", "SignUpThrottles", "TokenRefreshThrottles")
@@ -133,8 +133,8 @@ def entries() -> dict[str, dict[str, Any]]:
 
 
 def entry_of(signal: dict[str, Any]) -> dict[str, Any]:
-    """Return a signal of a file in `catalogue/` in the form of an entry of REFERENCE, and in our unit."""
-    limit, scale = signal["limit"], UNITS.get(signal["unit"], 1)
+    """Return a signal of a file in `catalogue/` as an entry of REFERENCE, with its values in our unit."""
+    limit, scale = signal["limit"], UNIT_SCALES.get(signal["unit"], 1)
     quota = limit.get("quota") or {}
     code = {"service_code": quota.get("service"), "quota_code": quota.get("code")}
     by_region = {name: value * scale for name, value in (limit.get("by_region") or {}).items()}
@@ -145,38 +145,37 @@ def entry_of(signal: dict[str, Any]) -> dict[str, Any]:
 
 ENTRIES = entries()
 
-COMMON = [signal for signal in REGISTRY.signals if signal.id in ENTRIES]
+COMMON_SIGNALS = [signal for signal in REGISTRY.signals if signal.id in ENTRIES]
 
-each_signal = pytest.mark.parametrize("signal", COMMON, ids=lambda signal: signal.id)
+each_signal = pytest.mark.parametrize("signal", COMMON_SIGNALS, ids=lambda signal: signal.id)
 
 
 def test_the_signals_that_the_reference_lacks_are_listed() -> None:
     signals_of_quotas = {signal.id for signal in REGISTRY.services["quotas"].signals.values()}
-    assert {
-        signal.id for signal in REGISTRY.signals
-    } - ENTRIES.keys() - signals_of_quotas == SIGNALS_WITHOUT_REFERENCE.keys()
+    own_signals = {signal.id for signal in REGISTRY.signals} - signals_of_quotas
+    assert own_signals - ENTRIES.keys() == SIGNALS_WITHOUT_REFERENCE.keys()
 
 
 @each_signal
-def test_a_quota_has_the_same_code(signal: Signal) -> None:
+def test_a_quota_has_the_code_of_the_reference_unless_listed(signal: Signal) -> None:
     quota = ENTRIES[signal.id].get("service_quotas") or {}
     expected = (quota["service_code"], quota["quota_code"]) if quota.get("quota_code") else None
     found = signal.quota and (signal.quota.service, signal.quota.code)
-    assert (found == expected) is (signal.id not in CODES)
+    assert (found == expected) is (signal.id not in OTHER_CODES)
 
 
 @each_signal
-def test_the_documented_default_is_the_same(signal: Signal) -> None:
+def test_the_documented_default_is_that_of_the_reference_unless_listed(signal: Signal) -> None:
     documented = signal.default and signal.default.value
-    assert (documented == ENTRIES[signal.id]["default"]["value"]) is (signal.id not in DEFAULTS)
+    assert (documented == ENTRIES[signal.id]["default"]["value"]) is (signal.id not in OTHER_DEFAULTS)
 
 
 @each_signal
-def test_the_documented_defaults_of_regions_are_the_same(signal: Signal) -> None:
+def test_the_documented_defaults_of_regions_are_those_of_the_reference_unless_listed(signal: Signal) -> None:
     expected = {**(ENTRIES[signal.id]["default"].get("by_region") or {})}
     expected.pop("other", None)
     by_region = dict(signal.default.by_region) if signal.default else {}
-    assert (by_region == expected) is (signal.id not in REGIONS)
+    assert (by_region == expected) is (signal.id not in OTHER_REGIONAL_DEFAULTS)
 
 
 def test_a_signal_that_the_reference_knows_from_memory_alone_is_unverified() -> None:
@@ -189,15 +188,17 @@ def test_a_signal_that_the_reference_knows_from_memory_alone_is_unverified() -> 
 
 
 def metrics_within(value: Any) -> Iterator[str]:
-    """Yield each metric within an entry of the reference once for each set of its dimensions."""
+    """Yield the metrics within an entry of the reference, each once for each set of its dimensions."""
     if isinstance(value, dict):
         name = value.get("name") or value.get("metric")
         if "namespace" in value and isinstance(name, str) and not name.startswith("("):
             for dimensions in (value["dimensions"], *value.get("alt_dimensions", ())):
                 for names in product(*(text.split("|") for text in dimensions)):
                     yield metric_text(value["namespace"], name, names)
-    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from metrics_within(member)
+    members = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list):
+        for member in members:
+            yield from metrics_within(member)
 
 
 def test_the_published_metrics_are_those_of_the_reference() -> None:
@@ -210,5 +211,9 @@ def test_the_published_metrics_are_those_of_the_reference() -> None:
 def test_every_metric_of_throttled_demand_is_read_or_has_a_reason() -> None:
     files = [path for path in (REFERENCE.parent / "catalogue").glob("*.yaml") if path.stem != "counts"]
     texts = metrics_within([signal["saturation"] for path in files for signal in load(path)["signals"]])
-    read = {f"{metric.namespace} {metric.name}" for one in REGISTRY.collectors for metric in one.metrics}
+    read = {
+        f"{metric.namespace} {metric.name}"
+        for collector in REGISTRY.collectors
+        for metric in collector.metrics
+    }
     assert {text.partition("{")[0] for text in texts} - read == THROTTLING_NOT_READ.keys()

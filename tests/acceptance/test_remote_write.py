@@ -47,7 +47,7 @@ class Tsdb:
             yield process
 
     async def read_family(self, family: str, now: int) -> Values:
-        """Return the values of a family in the window up to the end of the minute `now`."""
+        """Return the values of a family up to the minute `now`, for an hour more than the window."""
         query = f"headroom_{family}[{WINDOW + 60}m]"
         answer = await get(f"http://{self.address}/api/v1/query", query=query, time=str(now * 60 + 59))
         assert answer
@@ -60,7 +60,10 @@ class Tsdb:
 
 
 class RecordedFleet:
-    """A fleet, and the values written to it: usage of three streams, throttled calls of one stream."""
+    """A fleet, and the values that were written to it: usage of three streams, throttled calls of one stream.
+
+    now: the next minute to write.
+    """
 
     def __init__(self) -> None:
         self.fleet, self.now = Fleet(), int(time.time() // 60) - 20
@@ -102,10 +105,12 @@ class RecordedFleet:
         ratio = self.usage[sample] / 1000
         if self.throttled.get(sample, 0) > 0:
             return Zone.SATURATED
-        return Zone.NEAR if ratio >= 0.9 else (ratio >= 0.4) + (ratio > 0.7) - 1
+        if ratio >= 0.9:
+            return Zone.NEAR
+        return Zone.ABOVE if ratio > 0.7 else Zone.WITHIN if ratio >= 0.4 else Zone.BELOW
 
     def expected_values(self) -> dict[str, Values]:
-        """The values that the receiver should hold, by family."""
+        """Return the values that the receiver should hold, by family."""
         return {
             "usage": self.usage,
             "limit": dict.fromkeys(self.usage, 1000.0),
@@ -151,7 +156,10 @@ async def wait_until_equal(recorded: RecordedFleet, tsdb: Tsdb) -> None:
         family: pytest.approx(values, rel=1e-6) for family, values in recorded.expected_values().items()
     }
     deadline = time.monotonic() + PROCESS_TIMEOUT
-    while (held := {family: await tsdb.read_family(family, recorded.now) for family in expected}) != expected:
+    while True:
+        held = {family: await tsdb.read_family(family, recorded.now) for family in expected}
+        if held == expected:
+            return
         assert time.monotonic() < deadline, {family: held[family] == expected[family] for family in expected}
         await asyncio.sleep(0.2)
 
@@ -213,13 +221,13 @@ async def test_late_points_are_pushed_to_a_receiver_that_accepts_out_of_order_sa
     async with tsdb.running(), pusher.running() as push:
         push.enqueue_new_samples()
         await wait_until_equal(recorded, tsdb)
-        missing = [minute for minute in range(recorded.now - 19, recorded.now) if not minute % 7]
-        for minute in missing:
+        missing_minutes = [minute for minute in range(recorded.now - 19, recorded.now) if not minute % 7]
+        for minute in missing_minutes:
             recorded.write("orders", minute, 600)
         recorded.advance(2)
         push.enqueue_new_samples()
         await wait_until_equal(recorded, tsdb)
-        assert len(missing) > 1
+        assert len(missing_minutes) > 1
         recorded.write("clicks", recorded.now - 4, 1.0)
         recorded.advance(1)
         push.enqueue_new_samples()

@@ -55,13 +55,13 @@ async def example(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exa
 
 @asynccontextmanager
 async def new_page(
-    browser: Browser, width: int = 1440, scripts: bool = True, dark: bool = False
+    browser: Browser, width: int = 1440, has_scripts: bool = True, is_dark: bool = False
 ) -> AsyncIterator[Page]:
     """Open a page of a new visitor."""
     context = await browser.new_context(
         viewport=ViewportSize(width=width, height=900),
-        java_script_enabled=scripts,
-        color_scheme="dark" if dark else "light",
+        java_script_enabled=has_scripts,
+        color_scheme="dark" if is_dark else "light",
     )
     try:
         yield await context.new_page()
@@ -69,12 +69,12 @@ async def new_page(
         await context.close()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_pages_fit_the_width_and_have_no_accessibility_violation(
-    example: ExampleServer, browser: Browser, width: int, dark: bool
+    example: ExampleServer, browser: Browser, width: int, is_dark: bool
 ) -> None:
-    async with new_page(browser, width, dark=dark) as page:
+    async with new_page(browser, width, is_dark=is_dark) as page:
         for path, text in PAGES.items():
             await page.goto(f"http://{example.address}{path}")
             assert text in await page.locator("main").inner_text(), path
@@ -86,7 +86,7 @@ async def test_pages_fit_the_width_and_have_no_accessibility_violation(
 
 
 async def test_pages_work_without_scripts(example: ExampleServer, browser: Browser) -> None:
-    async with new_page(browser, scripts=False) as page:
+    async with new_page(browser, has_scripts=False) as page:
         for path, text in PAGES.items():
             await page.goto(f"http://{example.address}{path}")
             assert text in await page.locator("main").inner_text(), path

@@ -18,7 +18,7 @@ RULES = ROOT / "dashboards" / "prometheus"
 YAML_TESTS = Path(__file__).parent / "rules"
 DAY = 24 * 60  # minutes
 
-# As exported. Of a STALE series no zone is exported, of a series that is GONE nothing.
+# Zones as they are exported. Of a STALE series no zone is exported, of a GONE series nothing.
 GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
 ALERT_NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
 
@@ -96,7 +96,10 @@ SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
 
 
 def situations_of(signal: Signal) -> Iterator[tuple[str, Situation]]:
-    """Yield situations with their names; if throttling is tolerated for minutes, none that fires at once."""
+    """Yield the situations of a signal with their names.
+
+    If throttling is tolerated for minutes, no alert fires at once: situations with SATURATED are replaced.
+    """
     pending_for, tolerated = max(signal.pending_for, 1), signal.tolerance.pending_for
     for name, situation in SITUATIONS.items():
         if not tolerated or SATURATED not in dict(situation(pending_for).zones):
@@ -109,9 +112,12 @@ def situations_of(signal: Signal) -> Iterator[tuple[str, Situation]]:
 
 
 def input_series(
-    signal: Signal, resource: str, zones: tuple[tuple[int, int], ...], **more: str
+    signal: Signal, resource: str, zones: tuple[tuple[int, int], ...], **other_families: str
 ) -> Iterator[dict[str, str]]:
-    """Yield the exported families of a series, one value per minute. more: values of other families."""
+    """Yield the exported families of a series, one value per minute, in promtool's notation.
+
+    other_families: the values of further families, by name.
+    """
     cell = f'aws_account="1",aws_region="r",aws_service="{signal.service}"'
     labels = f'{{{cell},signal="{signal.name}",resource="{resource}"}}'
     families = {
@@ -122,19 +128,19 @@ def input_series(
             f"1x{minutes - 1}" if zone > GONE else f"_x{minutes}" for zone, minutes in zones if minutes
         ],
     }
-    values = {name: " ".join(values) for name, values in families.items()} | more
+    values = {name: " ".join(values) for name, values in families.items()} | other_families
     return ({"series": name + labels, "values": value} for name, value in values.items())
 
 
 def alert_check(signal: Signal, resource: str, minute: int, name: str | None) -> dict[str, Any]:
-    """Return the promtool check of a series: only the alert `name` fires, or if it is None, no alert."""
+    """Return the promtool check of a series: only the alert `name` fires, and no alert if it is None."""
     firing = f'ALERTS{{alertstate="firing",signal="{signal.name}",resource="{resource}"}}'
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1}] if name else []
     return {"expr": f"count by (alertname) ({firing})", "eval_time": f"{minute}m", "exp_samples": samples}
 
 
 def promtool_test_of_situations(signal: Signal) -> dict[str, Any]:
-    """The promtool test of every situation, each with its own resource."""
+    """Return the promtool test of all situations, each with its own resource."""
     series: list[dict[str, str]] = []
     checks: list[dict[str, Any]] = []
     for resource, (zones, alerts) in situations_of(signal):
@@ -146,7 +152,7 @@ def promtool_test_of_situations(signal: Signal) -> dict[str, Any]:
 
 
 def promtool_test_of_a_day_below(signal: Signal) -> dict[str, Any]:
-    """The promtool test that only a provisioned limit alerts below the band, and only after a day.
+    """Return the promtool test that only a provisioned limit alerts below the band, and only after a day.
 
     A limit does not alert if another limit that was bought with it is busy.
     """

@@ -46,7 +46,7 @@ async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
 
 
 async def firing_alerts(server: str) -> set[Alert] | None:
-    """Return the firing alerts about limits; None when no such alert fires."""
+    """Return the firing alerts that a series is saturated or near its limit; None if there are none."""
     found = await metrics_of(server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}')
     return {tuple(labels.get(name, "") for name in IDENTITY) for labels in found or ()} or None
 
@@ -59,8 +59,9 @@ async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[
         return alerts if alerts == await firing_alerts(operator) else None
 
     alerts = await eventually(common_alerts)
+    labels_of_alerts = [dict(zip(IDENTITY, alert, strict=True)) for alert in alerts]
     assert ("HeadroomSaturated", "s3", "media-uploads/uploads/") in {
-        (alert[0], alert[3], alert[5]) for alert in alerts
+        (labels["alertname"], labels["aws_service"], labels["resource"]) for labels in labels_of_alerts
     }
     saturated_alerts = await eventually(partial(metrics_of, operator, SATURATED))
     assert all(

@@ -1,8 +1,7 @@
-"""Captured requests, compared with the output of an independent decoder."""
+"""Captured requests of metric streams, compared with the output of an independent decoder."""
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,20 +20,16 @@ each_file = pytest.mark.parametrize("file", EXPECTED)
 
 
 def request_id_of(body: bytes) -> str:
-    """The `requestId` in the body, or `r-1` without one."""
+    """Return the `requestId` in the body, or `r-1` if it has none."""
     try:
         return str(json.loads(body)["requestId"])
     except (ValueError, KeyError):
         return "r-1"
 
 
-def content(file: Path) -> bytes:
-    return file.read_bytes()
-
-
 @each_file
 async def test_each_request_has_the_expected_status(file: str) -> None:
-    body, gzipped = content(STREAMS / file), file.endswith(".gz")
+    body, gzipped = (STREAMS / file).read_bytes(), file.endswith(".gz")
     request_id = "r-1" if gzipped else request_id_of(body)
     async with serve_endpoint(ingest_of(fleet_of())) as endpoint:
         check_reply(
@@ -46,7 +41,7 @@ async def test_each_request_has_the_expected_status(file: str) -> None:
 
 def decode(file: str, *extra_statistics: str) -> tuple[Points, NameInterner]:
     """Return the points of a file of the fixtures, and the names that they refer to."""
-    body = content(STREAMS / file)
+    body = (STREAMS / file).read_bytes()
     names = NameInterner()
     return decode_records(
         parse_envelope(body, request_id_of(body)), names, (*BASE_STATISTICS, *extra_statistics)
@@ -92,13 +87,14 @@ def assert_point(expected: dict[str, Any], points: Points, names: NameInterner, 
 
 @pytest.mark.parametrize("file", [file for file, expected in EXPECTED.items() if expected["status"] == 400])
 def test_an_invalid_request_yields_no_points(file: str) -> None:
-    body = content(STREAMS / file)
-    with pytest.raises(EnvelopeError):
+    body = (STREAMS / file).read_bytes()
+    try:
         plain = gunzip(body) if file.endswith(".gz") else body
-        points, valid = decode_records(parse_envelope(plain, request_id_of(plain)), NameInterner())
-        assert points.count == 0
-        if not valid:
-            raise EnvelopeError
+        points, is_valid = decode_records(parse_envelope(plain, request_id_of(plain)), NameInterner())
+    except EnvelopeError:
+        return
+    assert not is_valid
+    assert points.count == 0
 
 
 @pytest.mark.parametrize("file", ["generated_otlp1.json", "generated_otlp07.json", "mixed_formats.json"])
