@@ -1,4 +1,4 @@
-"""How long Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
+"""Durations for which Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
 
 The argument is the number of series. The fleet is filled as inventories and polls fill it, without AWS. For
 each stage, the bench prints how long the stage took, and how long it blocked the event loop, in CPU time of

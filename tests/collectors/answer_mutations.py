@@ -1,4 +1,4 @@
-"""Changes of AWS's answers in the services' test tables: values missing, null, repeated, of another type."""
+"""Changes of AWS's answers in the services' test tables: values left out, null, repeated, of another type."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any
 from collectors.declaration import ListDeclaration
 from tests.collectors.declared_cases import DECLARATIONS, Case
 
-Path = tuple[str | int, ...]  # the members and indexes that lead to a value of an answer
+ValuePath = tuple[str | int, ...]  # the members and indexes that lead to a value of an answer
 Change = Callable[[Any], list[Any]]  # returns the values that replace a value; an empty list removes it
 
 
@@ -25,16 +25,16 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_member(path: Path, _: Any) -> bool:
+def is_member(path: ValuePath, _: Any) -> bool:
     return isinstance(path[-1], str)
 
 
-def is_item(path: Path, _: Any) -> bool:
+def is_item(path: ValuePath, _: Any) -> bool:
     return isinstance(path[-1], int)
 
 
 # By the name of each change: a function that tells whether it applies to a value at a path, and the change.
-CHANGES: Mapping[str, tuple[Callable[[Path, Any], bool], Change]] = {
+CHANGES: Mapping[str, tuple[Callable[[ValuePath, Any], bool], Change]] = {
     "left out": (lambda path, value: True, lambda value: []),
     "null": (lambda path, value: True, lambda value: [None]),
     "empty": (lambda path, value: isinstance(value, str | list | dict), lambda value: [type(value)()]),
@@ -66,7 +66,7 @@ class Mutation:
 
     case: Case
     key: str
-    path: Path
+    path: ValuePath
     change: str
 
     def __str__(self) -> str:
@@ -87,17 +87,17 @@ class Mutation:
     def case_without_item(self) -> Case:
         """The case without the list item that holds the changed value.
 
-        If no list item holds the value, the answer is empty. A call that describes a single resource is
-        denied instead.
+        If no list item holds the value, the answer is empty. If the call describes a single resource, the
+        call is denied.
         """
         answer = self.case.answers[self.key]
-        first = 1 if isinstance(answer, list) else 0  # after the index of the page
-        indexes = [step for step in range(first, len(self.path)) if isinstance(self.path[step], int)]
+        after_page = 1 if isinstance(answer, list) else 0  # the first step chooses a page
+        item_steps = [n for n in range(after_page, len(self.path)) if isinstance(self.path[n], int)]
         if not lists_resources(self.case.service, self.key):
             return with_answer(self.case, self.key, "AccessDenied")
-        if not indexes:
+        if not item_steps:
             return with_answer(self.case, self.key, {})
-        (answer,) = change_within(answer, self.path[: indexes[0] + 1], lambda value: [])
+        (answer,) = change_within(answer, self.path[: item_steps[0] + 1], lambda value: [])
         return with_answer(self.case, self.key, answer)
 
 
@@ -113,7 +113,7 @@ def with_answer(case: Case, key: str, answer: Any) -> Case:
     return replace(case, answers={**case.answers, key: answer})
 
 
-def change_within(value: Any, path: Path, change: Change) -> list[Any]:
+def change_within(value: Any, path: ValuePath, change: Change) -> list[Any]:
     """Return the values that replace `value` once the value at a path within it is changed."""
     if not path:
         return change(value)
@@ -123,14 +123,14 @@ def change_within(value: Any, path: Path, change: Change) -> list[Any]:
             name: change_within(member, rest, change) if name == first else [member]
             for name, member in value.items()
         }
-        return [{name: member for name, replacing in members.items() for member in replacing}]
+        return [{name: member for name, replacements in members.items() for member in replacements}]
     items = [
         change_within(item, rest, change) if index == first else [item] for index, item in enumerate(value)
     ]
-    return [[item for replacing in items for item in replacing]]
+    return [[item for replacements in items for item in replacements]]
 
 
-def values_within(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def values_within(value: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
     """Yield every value within an answer, with its path."""
     children: Any = value.items() if isinstance(value, Mapping) else enumerate(value)
     for step, child in children:
@@ -139,13 +139,13 @@ def values_within(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from values_within(child, (*path, step))
 
 
-def mutations_of_item(items: Sequence[Any], number: int, rounds: int, seed: str) -> Iterator[tuple[str, Any]]:
+def mutations_of_item(items: Sequence[Any], index: int, rounds: int, seed: str) -> Iterator[tuple[str, Any]]:
     """Yield copies of a list, each with one random change of one item, and a text that describes the change.
 
-    number: the index of the item. rounds: how many copies. Each kind of change is equally likely.
+    index: of the item that is changed. rounds: how many copies. Each kind of change is equally likely.
     """
     random = Random(seed)
-    places = [(path, value) for path, value in values_within(items) if path[0] == number]
+    places = [(path, value) for path, value in values_within(items) if path[0] == index]
     places_by_change = {
         name: [place for place in places if applies(*place)] for name, (applies, _) in CHANGES.items()
     }
@@ -165,12 +165,12 @@ def mutations(cases: Sequence[Case], seed: str) -> Iterator[Mutation]:
         for key, answer in case.answers.items()
         if not isinstance(answer, str)
         for path, value in values_within(answer)
-        if len(path) > isinstance(answer, list)  # a page as a whole is not changed
+        if not (isinstance(answer, list) and len(path) == 1)  # a page as a whole is not changed
     ]
     places_by_change = {
         name: applicable
         for name, (applies, _) in CHANGES.items()
-        if (applicable := [place for place in places if applies(place[2], place[3])])
+        if (applicable := [place for place in places if applies(*place[2:])])
     }
     while places_by_change:
         change = random.choice(list(places_by_change))

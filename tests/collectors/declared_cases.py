@@ -35,7 +35,7 @@ TABLES = Path(__file__).parent
 DECLARATIONS = {
     path.stem: read_declaration(path) for path in sorted((TABLES.parents[1] / "collectors").glob("*.yaml"))
 }
-SYMBOLS = {  # how the test tables write the operation of a usage
+OPERATION_NAMES = {  # of a usage, in the test tables
     Op.POSITIVE: "positive",
     Op.SUM: "sum",
     Op.MAX: "max",
@@ -72,7 +72,7 @@ def read_cases(folder: Path) -> Iterator[Case]:
 async def run_case(
     case: Case, collector: Collector, malformed: bool = False
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Run all scans of a collector; return their series and failures in the form of the tables.
+    """Run all scans of a collector; return the series and the failures in the form of the tables.
 
     malformed: answers may contradict the service's model.
     """
@@ -146,8 +146,8 @@ def _answer(by_value: Mapping[str, Any]) -> Any:
 
     def respond(**params: Any) -> Any:
         lists = (value if isinstance(value, list) else [value] for value in params.values())
-        given = {str(value) for values in lists for value in values}
-        key = next((value for value in by_value if value in given), "")
+        passed_values = {str(value) for values in lists for value in values}
+        key = next((value for value in by_value if value in passed_values), "")
         return _response(by_value.get(key))
 
     return respond
@@ -177,11 +177,15 @@ def describe_series(observed: Observed) -> dict[str, Any]:
         "created_at": float,
         "tags": dict,
     }
-    fields = {name: (getattr(observed, name, None), describe) for name, describe in describers.items()}
+
+    def differs_from_default(name: str, value: Any) -> bool:
+        if name == "usage":
+            return True
+        return value is False if name == "judged" else value not in (None, False, {})
+
+    values = {name: getattr(observed, name, None) for name in describers}
     return {
-        name: describe(value)
-        for name, (value, describe) in fields.items()
-        if name == "usage" or (value is False if name == "judged" else value not in (None, False, {}))
+        name: describers[name](value) for name, value in values.items() if differs_from_default(name, value)
     }
 
 
@@ -206,7 +210,7 @@ def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
             return _with_offset(usage.offset, f"({' - '.join(texts)})")
         case Usage():
             terms = ", ".join(_weighted(term, weight) for term, weight in usage.terms)
-            return _with_offset(usage.offset, f"{SYMBOLS.get(usage.op, usage.op)}({terms})")
+            return _with_offset(usage.offset, f"{OPERATION_NAMES.get(usage.op, usage.op)}({terms})")
         case Unobservable():
             command = f" [{usage.enable_command}]" if usage.enable_command else ""
             return f"unobservable: {usage.reason}{command}"
@@ -214,9 +218,9 @@ def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
 
 
 def _weighted(term: Metric | Usage, weight: float) -> str:
-    """Return a term with its weight as text, as written in a declaration."""
+    """Return a term with its weight, as a declaration writes them."""
     text, per_minute = usage_text(term), round(weight / PER_MINUTE, 9)
-    if round(weight, 9) != round(weight, 4):  # a multiple of 1/60, so a rate
+    if round(weight, 9) != round(weight, 4):  # a multiple of 1/60: the weight of a rate
         return f"rate({text})" if per_minute == 1 else f"{per_minute:g} * rate({text})"
     return text if weight == 1 else f"{weight:g} * {text}"
 

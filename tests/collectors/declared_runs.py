@@ -69,10 +69,10 @@ def by_parameter(table: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def not_found_error(code: str) -> Any:
-    """Return the error with this code that AWS returns for a resource that no longer exists."""
+    """Return the error that AWS returns for a resource that no longer exists. code: the error's code."""
     return ClientError({"Error": {"Code": code, "Message": "gone"}}, "Operation")
 
 
 def unobservable_usages(kinds: str, *names: str) -> dict[str, str]:
-    """Return the usage of the named series where not all resources of `kinds` could be read."""
+    """Return the usage of the named series if not all resources of `kinds` could be read."""
     return dict.fromkeys(names, f"unobservable: not all could be read: {kinds}")

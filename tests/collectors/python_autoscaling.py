@@ -28,7 +28,7 @@ from collectors.times import epoch_seconds
 from rules.units import PERCENT
 
 PAGE_SIZE = 100  # groups per page
-UNIT_CAPACITY_TYPES = {"vcpu", "memory-mib"}  # the values of DesiredCapacityType that do not count instances
+TYPES_BY_SIZE = {"vcpu", "memory-mib"}  # values of DesiredCapacityType: units are not instances
 
 desired = Metric("AWS/AutoScaling", "GroupDesiredCapacity", "Maximum")
 max_size = Metric("AWS/AutoScaling", "GroupMaxSize", "Maximum")
@@ -84,7 +84,7 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
         yield Observed(
             signal="group_max_size",
             limit=group["MaxSize"],
-            published_limit=published_size(group, max_size) if are_collected(group, desired) else None,
+            published_limit=published_size(group, max_size) if are_enabled(group, desired) else None,
             hard_limit=True,
             deliberate=group["MinSize"] == group["MaxSize"],
             bought=Bought(minimum=group["MinSize"]),
@@ -104,7 +104,7 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
 
 def published_size(group: Group, metric: Metric) -> Usage | None:
     """Return a size of a group as a CloudWatch metric; None if the metric is not enabled."""
-    if not are_collected(group, metric):
+    if not are_enabled(group, metric):
         return None
     return highest(metric.of(AutoScalingGroupName=group["AutoScalingGroupName"]))
 
@@ -117,24 +117,24 @@ def shortfall(group: Group, region: str) -> Usage | Unobservable:
     """
     name = group["AutoScalingGroupName"]
     in_service = in_service_units if is_weighted(group) else in_service_instances
-    if are_collected(group, desired, in_service):
+    if are_enabled(group, desired, in_service):
         return difference(desired.of(AutoScalingGroupName=name), in_service.of(AutoScalingGroupName=name))
     command = ["aws", "autoscaling", "enable-metrics-collection", f"--auto-scaling-group-name={name}"]
     command += ["--granularity", "1Minute", "--metrics", desired.name, in_service.name, "--region", region]
     return Unobservable("group metrics are not enabled", shlex.join(command))
 
 
-def are_collected(group: Group, *metrics: Metric) -> bool:
-    """Return true if all of these group metrics are enabled."""
+def are_enabled(group: Group, *metrics: Metric) -> bool:
+    """Return whether all of these group metrics are enabled."""
     collected = {enabled.get("Metric") for enabled in group.get("EnabledMetrics", ())}
     return collected.issuperset(metric.name for metric in metrics)
 
 
 def is_weighted(group: Group) -> bool:
-    """Return true if a capacity unit is not an instance."""
+    """Return whether a capacity unit is not an instance."""
     template = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     weights = [override.get("WeightedCapacity") for override in template.get("Overrides", ())]
-    return any(weights) or group.get("DesiredCapacityType") in UNIT_CAPACITY_TYPES
+    return any(weights) or group.get("DesiredCapacityType") in TYPES_BY_SIZE
 
 
 COLLECTOR = Collector(

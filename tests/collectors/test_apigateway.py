@@ -36,7 +36,7 @@ def api(identity: str, name: str, protocol: str = "HTTP", **more: Any) -> dict[s
 
 
 def stage(name: str, **settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a stage of a REST API. settings: of its methods, by their keys."""
+    """Return a stage of a REST API. settings: the settings of its methods, by the methods' keys."""
     return {"stageName": name, "methodSettings": settings}
 
 
@@ -109,7 +109,7 @@ async def test_the_usage_of_an_account_without_apis_is_0() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, {}])
-async def test_the_account_has_a_series_without_a_limit_where_its_throttle_cannot_be_read(
+async def test_the_account_has_a_series_without_a_limit_if_its_throttle_cannot_be_read(
     answer: Any,
 ) -> None:
     aws = FakeAws(get_account=answer, get_rest_apis=rest_api_list(("r1", "shop")), get_apis={})
@@ -149,7 +149,7 @@ def assert_bounds(observed: Observed, *metrics: Metric) -> Unobservable:
     return observed.bounded_because
 
 
-async def test_a_rest_stage_throttles_each_method_so_all_its_requests_are_an_upper_bound_of_the_usage() -> (
+async def test_all_requests_to_a_rest_stage_are_an_upper_bound_of_the_usage_of_each_methods_throttle() -> (
     None
 ):
     series = await rest_series(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
@@ -184,11 +184,11 @@ def method(path: str, verb: str, stage: str = "prod") -> dict[str, str]:
     return {"ApiName": "shop", "Stage": stage, "Resource": path, "Method": verb}
 
 
-DETAILED = {"throttlingRateLimit": 100.0, "metricsEnabled": True}
+DETAILED_SETTINGS = {"throttlingRateLimit": 100.0, "metricsEnabled": True}
 
 
 async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
-    own = {"throttlingRateLimit": 5.0, "metricsEnabled": True}
+    own_settings = {"throttlingRateLimit": 5.0, "metricsEnabled": True}
     requested = []
 
     def list_metrics(**params: Any) -> dict[str, Any]:
@@ -200,7 +200,13 @@ async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
 
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
-        get_stages={"item": [stage("prod", **{"*/*": DETAILED, "~1own/GET": own, "~1any/ANY": own})]},
+        get_stages={
+            "item": [
+                stage(
+                    "prod", **{"*/*": DETAILED_SETTINGS, "~1own/GET": own_settings, "~1any/ANY": own_settings}
+                )
+            ]
+        },
         list_metrics=list_metrics,
     )
     series = {resource: observed for (_, resource), observed in (await aws.run_scan(rest_apis)).items()}
@@ -225,7 +231,7 @@ async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
 async def test_the_usage_of_a_stage_whose_methods_had_no_requests_is_only_bounded() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
-        get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
+        get_stages={"item": [stage("prod", **{"*/*": DETAILED_SETTINGS})]},
         list_metrics=metric_list(),
     )
     series = await aws.run_scan(rest_apis)
@@ -243,7 +249,10 @@ async def test_a_failure_to_list_methods_affects_their_api_alone() -> None:
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "web")),
         get_stages=lambda restApiId: {
             "item": [
-                stage("prod", **{"*/*": DETAILED if restApiId == "r1" else {"throttlingRateLimit": 9.0}})
+                stage(
+                    "prod",
+                    **{"*/*": DETAILED_SETTINGS if restApiId == "r1" else {"throttlingRateLimit": 9.0}},
+                )
             ]
         },
         list_metrics=denied("ListMetrics"),
@@ -254,12 +263,12 @@ async def test_a_failure_to_list_methods_affects_their_api_alone() -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"metricsEnabled": True}, {"throttlingRateLimit": 9.0}])
-async def test_methods_are_listed_only_where_a_stage_has_a_throttle_and_detailed_metrics(
+async def test_methods_are_listed_only_if_a_stage_has_a_throttle_and_detailed_metrics(
     settings: dict[str, Any],
 ) -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
-        get_stages={"item": [stage("prod", **{"*/*": settings, "~1/GET": DETAILED})]},
+        get_stages={"item": [stage("prod", **{"*/*": settings, "~1/GET": DETAILED_SETTINGS})]},
     )
     await aws.run_scan(rest_apis)
     assert "cloudwatch:ListMetrics" not in aws.calls
@@ -268,7 +277,7 @@ async def test_methods_are_listed_only_where_a_stage_has_a_throttle_and_detailed
 async def test_the_methods_of_an_api_whose_name_is_no_valid_dimension_are_not_listed() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "two\nlines")),
-        get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
+        get_stages={"item": [stage("prod", **{"*/*": DETAILED_SETTINGS})]},
     )
     assert {resource for _, resource in await aws.run_scan(rest_apis)} == {"two\nlines/prod"}
     assert aws.scan.failures == []
@@ -354,7 +363,7 @@ async def test_a_series_has_the_tags_of_its_api_overridden_by_those_of_its_stage
     }
 
 
-def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
+def test_a_missing_point_is_zero_only_of_a_metric_that_is_always_on() -> None:
     assert count.zero_when_absent
     assert not detailed_count.zero_when_absent
 
@@ -400,7 +409,7 @@ async def test_an_api_or_plan_that_cannot_be_read_affects_only_itself() -> None:
     ]
 
 
-async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_it_uses() -> None:
     detailed = {"throttlingRateLimit": 1.0, "metricsEnabled": True}
     plan = {
         "id": "p1",

@@ -18,7 +18,7 @@ async def http_series(protocol: str = "HTTP", **stage: Any) -> dict[str, Observe
     return {resource: observed for (_, resource), observed in (await aws.run_scan(http_apis)).items()}
 
 
-async def test_a_stage_throttles_each_route_so_all_its_requests_are_an_upper_bound_of_the_usage() -> None:
+async def test_all_requests_to_a_stage_are_an_upper_bound_of_the_usage_of_each_routes_throttle() -> None:
     settings = {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 90}
     series = await http_series(DefaultRouteSettings=settings)
     assert set(series) == {"web/$default"}
@@ -39,11 +39,13 @@ async def test_each_route_that_detailed_metrics_count_has_a_series() -> None:
         return {"ApiId": "h1", "Stage": "$default", "Resource": path, "Method": verb}
 
     settings = {"ThrottlingRateLimit": 50.0, "DetailedMetricsEnabled": True}
-    own = {"POST /pets": {"ThrottlingRateLimit": 5.0, "DetailedMetricsEnabled": True}}
+    route_settings = {"POST /pets": {"ThrottlingRateLimit": 5.0, "DetailedMetricsEnabled": True}}
     aws = FakeAws(
         get_apis={"Items": [api("h1", "web")]},
         get_stages={
-            "Items": [{"StageName": "$default", "DefaultRouteSettings": settings, "RouteSettings": own}]
+            "Items": [
+                {"StageName": "$default", "DefaultRouteSettings": settings, "RouteSettings": route_settings}
+            ]
         },
         list_metrics=metric_list(route("/pets", "GET"), route("/pets", "POST")),
     )

@@ -41,7 +41,7 @@ async def test_the_requests_with_each_api_key_in_the_period_are_compared_with_th
         "gold/key2": 0.0,
         "gold/key3": 0.0,
     }
-    assert {(each.signal, each.limit) for each in series.values()} == {("usage_plan_quota", 100)}
+    assert {(observed.signal, observed.limit) for observed in series.values()} == {("usage_plan_quota", 100)}
     assert series["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
     assert [params.get("position") for params in requested] == [None, "more"]
 

@@ -59,7 +59,7 @@ async def group_series(*described: dict[str, Any]) -> dict[tuple[str, str], Obse
     return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(described)}).run_scan(groups)
 
 
-async def test_the_number_and_limit_of_the_accounts_groups_come_from_the_api() -> None:
+async def test_the_number_of_groups_and_its_limit_come_from_the_api() -> None:
     series = await FakeAws(describe_account_limits=LIMITS).run_scan(account)
     assert series == {
         ("groups_per_region", ""): Observed(
@@ -69,7 +69,7 @@ async def test_the_number_and_limit_of_the_accounts_groups_come_from_the_api() -
 
 
 @pytest.mark.parametrize(("answers", "failure_count"), [({}, 1), ({"describe_account_limits": {}}, 0)])
-async def test_without_the_api_the_number_and_limit_of_groups_come_from_cloudwatch_and_service_quotas(
+async def test_without_the_api_the_number_of_groups_comes_from_cloudwatch_and_has_the_default_limit(
     answers: dict[str, Any], failure_count: int
 ) -> None:
     aws = FakeAws(**answers)
@@ -100,11 +100,11 @@ async def test_the_maximum_size_is_a_hard_limit_of_the_desired_capacity() -> Non
     [
         ((desired.name, max_size.name), True),
         ((desired.name,), False),
-        ((max_size.name,), False),  # the desired capacity then comes from the API, as the maximum does
+        ((max_size.name,), False),  # the desired capacity then comes from the API, and so does the maximum
         ((), False),
     ],
 )
-async def test_the_limit_is_the_maximum_size_in_each_minute_where_cloudwatch_publishes_both_metrics(
+async def test_the_limit_is_the_maximum_size_of_each_minute_if_cloudwatch_publishes_both_metrics(
     metrics: tuple[str, ...], is_published: bool
 ) -> None:
     observed = (await group_series(group("web", *metrics)))["group_max_size", "web"]
@@ -181,7 +181,7 @@ async def test_a_shortfall_without_its_group_metrics_is_unobservable(
     ]
 
 
-def test_a_shortfall_of_0_is_within_the_band_and_of_a_quarter_near_the_limit() -> None:
+def test_a_shortfall_of_0_is_within_the_band_and_a_shortfall_of_a_quarter_is_near_the_limit() -> None:
     band = SIGNALS["capacity_shortfall"].band
     assert band is not None
     assert band.low == 0
@@ -204,7 +204,7 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
         (10, 1, {"group_max_size", "capacity_shortfall", "group_cpu_target"}),
     ],
 )
-async def test_a_group_of_maximum_0_has_no_series_and_of_desired_capacity_0_only_that_of_its_maximum(
+async def test_a_group_of_maximum_0_has_no_series_and_an_empty_group_only_the_series_of_its_maximum(
     maximum: int, desired_capacity: int, signals: set[str]
 ) -> None:
     series = await group_series(
@@ -222,10 +222,10 @@ async def test_every_series_of_a_group_carries_its_tags() -> None:
     assert all(observed.tags == {"team": "größe", "flag": ""} for observed in series.values())
 
 
-async def test_a_group_without_the_optional_fields_is_observed() -> None:
-    bare = group("web")
-    del bare["EnabledMetrics"]
-    assert ("group_max_size", "web") in await group_series(bare)
+async def test_a_group_without_the_optional_list_of_metrics_is_observed() -> None:
+    group_without_metrics = group("web")
+    del group_without_metrics["EnabledMetrics"]
+    assert ("group_max_size", "web") in await group_series(group_without_metrics)
 
 
 async def test_all_groups_are_read_in_large_pages_without_their_instances() -> None:
@@ -240,7 +240,7 @@ async def test_all_groups_are_read_in_large_pages_without_their_instances() -> N
     assert requested == [{"MaxRecords": 100, "IncludeInstances": False}] * 2
 
 
-async def test_the_collector_declares_exactly_the_permissions_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_that_it_uses() -> None:
     aws = FakeAws(describe_account_limits=LIMITS, describe_auto_scaling_groups={"AutoScalingGroups": []})
     await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)

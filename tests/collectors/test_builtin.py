@@ -17,7 +17,7 @@ from tests.registries import REGISTRY
 
 
 def test_the_files_of_all_services_have_no_problem() -> None:
-    """Read the files themselves, not the documents that an earlier run has cached."""
+    """Reads the files themselves, not the documents that an earlier run has cached."""
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
     python_services = [collector.service for collector in PYTHON_COLLECTORS]
     declarations, services = read_service_files(folders, python_services=python_services)
@@ -26,7 +26,7 @@ def test_the_files_of_all_services_have_no_problem() -> None:
 
 
 @pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda collector: collector.service)
-def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector) -> None:
+def test_a_lazy_collector_has_the_fields_of_the_loaded_collector(collector: Collector) -> None:
     assert isinstance(collector, LazyCollector)
     assert {"service", "signals", "scope", "reads_last"} == collector.known_fields.keys()
     assert collector.known_fields == {
@@ -56,7 +56,7 @@ def test_a_cached_document_gives_the_same_declaration_as_its_file(name: str) -> 
 
 
 def run_in(cache: Path, code: str) -> str:
-    """Return the output of code in another process. cache: the folder in which it caches documents."""
+    """Run code in another process; return its output. cache: the folder in which documents are cached."""
     process = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -67,7 +67,7 @@ def run_in(cache: Path, code: str) -> str:
     return process.stdout.strip()
 
 
-def test_files_are_checked_again_only_where_cached_documents_are_missing_or_damaged(tmp_path: Path) -> None:
+def test_files_are_checked_again_only_if_cached_documents_are_missing_or_damaged(tmp_path: Path) -> None:
     code = (
         "import sys; from collectors.builtin import builtin_registry; registry = builtin_registry();"
         "print(len(registry.signals), 'collectors.declaration_problems' in sys.modules)"

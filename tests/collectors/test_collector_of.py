@@ -1,4 +1,4 @@
-"""The metrics, permissions, call rates and ARNs of a collector, as made from its declaration."""
+"""The metrics, permissions, call rates and ARNs of a collector that is made from a declaration."""
 
 from collectors.base import GLOBAL_REGION, Metric, ServiceScope
 from collectors.declaration_file import parse_declaration
@@ -36,7 +36,7 @@ def test_a_metric_has_its_declared_name_and_namespace_and_unit_and_period_and_me
     assert size == Metric("AWS/Other", "BucketSizeBytes", "Average", unit=UNITS["bytes"])
 
 
-def test_an_action_has_iams_name_where_that_differs_from_the_name_of_the_operation() -> None:
+def test_an_action_has_the_name_that_iam_gives_to_the_operation() -> None:
     assert COLLECTOR.iam_actions == (
         "apigateway:GET",
         "elasticfilesystem:DescribeAccountPreferences",

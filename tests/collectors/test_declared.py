@@ -25,7 +25,7 @@ CASES = list(read_cases(TABLES))
 async def test_the_series_from_the_answers_of_a_table_are_those_of_the_table(case: Case) -> None:
     series, failures = await run_case(case, collector_of(DECLARATIONS[case.service]))
     assert differences(series, case.series) == []
-    assert sorted(failures) == sorted(case.failures)  # in no order, as resources are read concurrently
+    assert sorted(failures) == sorted(case.failures)  # sorted: resources are read concurrently, in any order
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -46,8 +46,8 @@ def test_every_signal_and_every_call_of_a_service_is_in_its_table(service: str) 
     cases = [case for case in CASES if case.service == service]
     signals = {name.partition(" ")[0] for case in cases for name in case.series}
     assert signals == DECLARATIONS[service].signals.keys()
-    answered = {key.partition("(")[0] for case in cases for key in case.answers}
-    assert answered == {".".join(call.call) for _, call in DECLARATIONS[service].calls() if call.call}
+    answered_calls = {key.partition("(")[0] for case in cases for key in case.answers}
+    assert answered_calls == {".".join(call.call) for _, call in DECLARATIONS[service].calls() if call.call}
 
 
 @pytest.mark.parametrize("declaration", DECLARATIONS.values(), ids=list(DECLARATIONS))

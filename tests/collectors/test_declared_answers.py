@@ -1,4 +1,4 @@
-"""The scans of declared services: unusual and failed answers, special characters in names, account facts."""
+"""The scans of declared services: unusual and failed answers, special characters, facts of the account."""
 
 import shlex
 from typing import Any
@@ -37,19 +37,19 @@ signals:
             return denied()
         reference = {} if StreamName == "none" else {"KeyId": "orders"}
         keys = ("StreamName", "StreamARN", "StreamStatus")
-        fixed = {"RetentionPeriodHours": 1, "EnhancedMonitoring": [], "OpenShardCount": 1}
-        created = {"StreamCreationTimestamp": "2026-01-01T00:00:00Z"}
-        return {"StreamDescriptionSummary": dict.fromkeys(keys, StreamName) | fixed | created | reference}
+        fixed: dict[str, Any] = {"RetentionPeriodHours": 1, "EnhancedMonitoring": [], "OpenShardCount": 1}
+        fixed["StreamCreationTimestamp"] = "2026-01-01T00:00:00Z"
+        return {"StreamDescriptionSummary": dict.fromkeys(keys, StreamName) | fixed | reference}
 
-    async def with_streams(*names: str) -> Run:
+    async def run_with_streams(*names: str) -> Run:
         listed = {"StreamNames": [*names], "HasMoreStreams": False}
         # A stream without a reference does not refer to the table that is named `None`.
         tables = {"TableNames": ["None", "orders"]}
         return await run(text, list_tables=tables, list_streams=listed, describe_stream_summary=summary)
 
-    all_read = await with_streams("one", "none")
+    all_read = await run_with_streams("one", "none")
     assert all_read.usage == {"streams": 2.0, "streams_of_table None": 0.0, "streams_of_table orders": 1.0}
-    one_denied = await with_streams("one", "denied")
+    one_denied = await run_with_streams("one", "denied")
     names = ("streams_of_table None", "streams_of_table orders")
     assert one_denied.usage == {"streams": 2.0} | unobservable_usages("stream", *names)
     assert one_denied.failures == ["denied: AccessDeniedException"]
@@ -126,7 +126,7 @@ async def test_parts_of_a_fact_that_aws_does_not_return_are_unknown() -> None:
     assert (result.errors, result.failures) == ([], [])
 
 
-async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> None:
+async def test_a_number_in_place_of_a_list_makes_the_parts_unknown() -> None:
     text = TABLES.replace("list: {fact: indexes}", "list: {fact: size}")
     declaration = parse_declaration(text.encode(), "demo.yaml")
     problems = [sentence for _, sentence in botocore_problems(declaration)]
@@ -248,7 +248,7 @@ async def test_a_command_that_needs_a_missing_value_is_left_out() -> None:
     assert (result.errors, result.failures) == ([], [])
 
 
-async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() -> None:
+async def test_a_text_in_place_of_a_number_is_reported_for_the_resource() -> None:
     text = QUEUES.replace("to_number(Attributes.DelaySeconds)", "Attributes.DelaySeconds")
 
     def attributes(QueueUrl: str, **_: Any) -> Any:
@@ -370,14 +370,14 @@ signals:
     assert result.usage == {"one": usage}
 
 
-async def test_failed_calls_do_not_affect_signals_that_do_not_use_them() -> None:
+async def test_failed_calls_affect_only_signals_that_use_them() -> None:
     result = await run(ACCOUNT, list_backups={"BackupSummaries": []}, describe_limits=denied())
     assert result.usage["backups"] == 0.0
     assert result.usage["tables"] == "unobservable: not all could be read: table"
     assert (result.errors, result.failures) == (["AccessDeniedException"], ["AccessDeniedException"])
 
 
-async def test_a_usage_known_only_as_an_upper_bound_is_shown_and_not_judged() -> None:
+async def test_a_usage_that_is_known_only_by_an_upper_bound_is_shown_and_not_judged() -> None:
     result = await run(
         """
 service: demo

@@ -31,8 +31,9 @@ signals:
 
 
 class Ecs:
-    """Clusters with services, each with its number of running tasks; None: the service is not described.
+    """Clusters with services.
 
+    clusters: by cluster and service, the number of running tasks; None: calls do not describe the service.
     requested: the cluster and the services of each call. not_found: services for which calls raise an error.
     """
 
@@ -234,8 +235,8 @@ signals:
         common = {"DomainId": "1", "ARN": "arn:aws:es:domain", "ClusterConfig": {"InstanceCount": 3}}
         return {"DomainStatusList": [common | {"DomainName": name} for name in DomainNames]}
 
-    names = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # x is too short
-    result = await run(text, malformed=True, list_domain_names=names, describe_domains=describe)
+    domains = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # x is too short
+    result = await run(text, malformed=True, list_domain_names=domains, describe_domains=describe)
     assert result.usage == {"nodes logs": 3.0}
     assert result.failures == ["x: ParamValidationError"]
 
@@ -337,13 +338,13 @@ signals:
 """
 
 
-async def test_a_count_that_changes_seldom_is_read_again_after_a_day() -> None:
+async def test_a_call_with_every_is_repeated_only_after_so_many_seconds() -> None:
     aws = FakeAws(now=1e9, describe_snapshots={"Snapshots": [{}, {}]})
     (scan,) = collector_of(parse_declaration(SNAPSHOTS.encode(), "demo.yaml")).scans
     usages = []
-    # seconds since the previous scan, and the number of snapshots at this scan
-    for passed, number in ((0, 2), (86_000, 3), (400, 4), (1, 5)):
-        aws.now = (aws.now or 0) + passed
+    # The seconds since the previous scan, and the number of snapshots at this scan.
+    for seconds, number in ((0, 2), (86_000, 3), (400, 4), (1, 5)):
+        aws.now = (aws.now or 0) + seconds
         aws.answers["describe_snapshots"] = {"Snapshots": [{}] * number}
         usages += [observed.usage async for observed in scan(aws.scan)]
     assert usages == [2, 2, 4, 4]
@@ -468,7 +469,7 @@ signals:
 """
 
 
-async def test_a_list_may_be_requested_in_the_home_region() -> None:
+async def test_a_list_with_region_home_is_requested_in_the_home_region() -> None:
     aws = FakeAws(
         list_functions={"Functions": [{"FunctionName": "auth"}]},
         get_function_concurrency={"ReservedConcurrentExecutions": 5},

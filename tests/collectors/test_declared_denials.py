@@ -28,12 +28,15 @@ def with_denied_operation(case: Case, operation: str) -> Case:
 
 
 def remains(before: Any, after: Any) -> bool:
-    """Return whether a series is as before, or has changed only as a denied operation may change it.
+    """Return whether a series is as before, or has changed_series only as a denied operation may change it.
 
-    Without the operation, a deleted resource may still be counted: a usage is unknown or higher.
+    after: None if the series is gone. Without the operation, a deleted resource may still be counted: a usage
+    is unknown or higher.
     """
-    if after == before or not after:
-        return bool(after)
+    if after is None:
+        return False
+    if after == before:
+        return True
     old, new = before["usage"], after["usage"]
     return new == NO_VALUE or (isinstance(old, float) and isinstance(new, float) and old < new)
 
@@ -42,13 +45,16 @@ def remains(before: Any, after: Any) -> bool:
 async def test_signals_that_do_not_need_a_denied_operation_remain(service: str) -> None:
     declaration, case = DECLARATIONS[service], FIRST_CASES[service]
     collector = collector_of(declaration)
-    needed = {name: operations(reduce_declaration(declaration, {name})) for name in declaration.signals}
+    needed_operations = {
+        name: operations(reduce_declaration(declaration, {name})) for name in declaration.signals
+    }
     before, _ = await run_case(case, collector)
     for operation in operations(declaration):
         after, _ = await run_case(with_denied_operation(case, operation), collector)
-        changed = [
+        changed_series = [
             name
             for name, series in before.items()
-            if operation not in needed[name.partition(" ")[0]] and not remains(series, after.get(name))
+            if operation not in needed_operations[name.partition(" ")[0]]
+            and not remains(series, after.get(name))
         ]
-        assert changed == [], operation
+        assert changed_series == [], operation

@@ -1,4 +1,4 @@
-"""A declared collector and one in Python of the same service give the same series for random answers."""
+"""A declared collector and a collector in Python of the same service yield the same series."""
 
 import shlex
 from typing import Any
@@ -42,7 +42,7 @@ limits = st.fixed_dictionaries(
 
 
 @given(listed=listings, account=limits)
-async def test_the_declared_collector_and_the_one_in_python_yield_the_same_series(
+async def test_the_declared_collector_and_the_collector_in_python_yield_the_same_series(
     listed: list[dict[str, Any]], account: dict[str, Any]
 ) -> None:
     pages = [{"AutoScalingGroups": listed[:2]}, {"AutoScalingGroups": listed[2:]}]
@@ -60,8 +60,8 @@ def comparable(observed: Observed) -> dict[str, Any]:
     The maximum of a single term becomes its sum. A command becomes the list of its words.
     """
     fields = {name: getattr(observed, name) for name in Observed.__dataclass_fields__}
-    if isinstance(reason := fields["usage"], Unobservable) and reason.enable_command:
-        fields["usage"] = (reason.reason, shlex.split(reason.enable_command))
+    if isinstance(usage := fields["usage"], Unobservable) and usage.enable_command:
+        fields["usage"] = (usage.reason, shlex.split(usage.enable_command))
     for name in ("usage", "published_limit"):
         if isinstance(usage := fields[name], Usage) and len(usage.terms) == 1 and usage.op is Op.MAX:
             fields[name] = Usage(Op.SUM, usage.terms)

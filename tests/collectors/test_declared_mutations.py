@@ -34,24 +34,25 @@ async def unexpected_changes(mutation: Mutation) -> list[str]:
     changed = [name for name, series in before.items() if after.get(name) != series]
     if not changed:
         return []
-    without = await series_of(mutation.case_without_item)
-    may_count = mutation.adds_item or without == before  # the item made no difference before
+    without_item = await series_of(mutation.case_without_item)
+    item_counted = without_item != before
+    may_add_item = mutation.adds_item or not item_counted
     return [
         f"{mutation}: {name} was {before[name]}, is {after.get(name)}"
         for name in changed
-        if without.get(name) == before[name]
-        and not may_change(mutation.case.service, name, before[name], after.get(name), may_count)
+        if without_item.get(name) == before[name]
+        and not may_change(mutation.case.service, name, before[name], after.get(name), may_add_item)
     ]
 
 
-def may_change(service: str, name: str, before: Any, after: Any, may_count: bool) -> bool:
-    """Return whether a series of other items may change, as a list could not be read or has one item more.
+def may_change(service: str, name: str, before: Any, after: Any, may_add_item: bool) -> bool:
+    """Return whether a series of other items may change: a list could not be read, or has one item more.
 
     A series may be missing if its usage sums the facts of several resources and one fact is no number: the
-    series of the previous inventory then remains. may_count: the mutation may add an item that counts.
+    series of the previous inventory then remains. may_add_item: the mutation may add an item that is counted.
     """
     if after:
-        return may_count or is_unread(before) or is_unread(after)
+        return may_add_item or is_unread(before) or is_unread(after)
     usage = DECLARATIONS[service].signals[name.partition(" ")[0]].usage
     return bool(usage and usage.list_names)
 
@@ -75,8 +76,8 @@ async def test_a_changed_value_affects_only_the_series_of_its_item(
 PAGES, PAGE_SIZE = 10, 1000
 
 
-async def test_ten_thousand_items_are_read_page_by_page_and_invalid_ones_affect_only_themselves() -> None:
-    """Items of a page are yielded before the next pages are requested, so that memory is bounded."""
+async def test_ten_thousand_items_are_read_page_by_page_and_an_invalid_item_affects_only_itself() -> None:
+    """Series of a page are yielded before all later pages are requested, so that memory is bounded."""
     requested: list[int] = []
 
     def page(number: int, **_: object) -> dict[str, object]:
@@ -90,7 +91,7 @@ async def test_ten_thousand_items_are_read_page_by_page_and_invalid_ones_affect_
         describe_pull_through_cache_rules={"pullThroughCacheRules": []},
         list_metrics={"Metrics": []},
     )
-    pages_before: dict[str, int] = {}
+    pages_before: dict[str, int] = {}  # how many pages were requested when a series was yielded
     found: dict[str, Observed] = {}
     for scan in collector_of(DECLARATIONS["ecr"]).scans:
         async for observed in scan(aws.scan):
@@ -98,6 +99,8 @@ async def test_ten_thousand_items_are_read_page_by_page_and_invalid_ones_affect_
                 pages_before.setdefault(observed.resource.display_name, len(requested))
             found[f"{observed.signal} {observed.resource.display_name}"] = observed
     assert len(pages_before) == PAGES * (PAGE_SIZE - 1)
-    assert all(count <= int(name.split("-")[1]) + 2 for name, count in pages_before.items())
+    for name, page_count in pages_before.items():
+        page_number = int(name.split("-")[1])
+        assert page_count <= page_number + 2  # this page and the next one
     assert sorted(requested) == [*range(PAGES)]
     assert "not all could be read" in str(found["repositories "].usage)

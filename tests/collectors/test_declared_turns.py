@@ -21,7 +21,7 @@ NOT_READ_USAGE = usage_text(NOT_READ_YET)
 
 @dataclass
 class LoadBalancerInventories:
-    """Inventories of load balancers, and the results of the last inventory.
+    """Inventories of load balancers. observed, failures, waiting: the results of the last inventory.
 
     load_balancers: by load balancer and listener, the number of rules. min_calls: how many calls about single
     resources an inventory may always make. denied: the listeners whose rules AWS refuses to describe.
@@ -61,17 +61,18 @@ class LoadBalancerInventories:
         number = next(rules[ListenerArn] for rules in self.load_balancers.values() if ListenerArn in rules)
         return {"Rules": [{}] * number}
 
-    async def inventory(self) -> dict[str, Any]:
+    async def run_inventory(self) -> dict[str, Any]:
         """Run another inventory, ten minutes later; return the usage of each series."""
         self.aws.now = (self.aws.now or 0.0) + 600
         self.aws.calls.clear()
         self.aws.cell.call_turns.of("demo").begin(self.aws.now, is_bounded=True)
-        aws = Scan(self.aws.cell, "demo")
+        inventory = Scan(self.aws.cell, "demo")
         self.observed = {}
         for scan in self.collector.scans:
-            async for series in scan(aws):
+            async for series in scan(inventory):
                 self.observed[f"{series.signal} {series.resource.display_name}".strip()] = series
-        self.failures, self.waiting = [failure_text(failure) for failure in aws.failures], aws.waiting
+        self.failures = [failure_text(failure) for failure in inventory.failures]
+        self.waiting = inventory.waiting
         return {name: usage_text(series.usage) for name, series in self.observed.items()}
 
     def usage_of(self, signal: str) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class LoadBalancerInventories:
 
 async def test_a_resource_that_had_no_turn_yet_waits_and_is_no_failure() -> None:
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, min_calls=3)
-    await inventories.inventory()
+    await inventories.run_inventory()
     assert inventories.usage_of("reserved") == {"a": 1.0, "b": 1.0}
     listeners = inventories.usage_of("listeners")
     # The third call lists the listeners of one of the load balancers; which one is left open.
@@ -102,10 +103,10 @@ async def test_a_resource_that_had_no_turn_yet_waits_and_is_no_failure() -> None
     assert {path[:1] for path in inventories.waiting} == {("a",), ("b",)}
 
 
-async def test_values_of_earlier_inventories_remain_where_an_inventory_makes_no_call() -> None:
+async def test_a_value_of_an_earlier_inventory_remains_if_an_inventory_does_not_repeat_its_call() -> None:
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, min_calls=3)
     for _ in range(4):
-        usages = await inventories.inventory()
+        usages = await inventories.run_inventory()
     assert NOT_READ_USAGE not in usages.values()
     assert inventories.usage_of("rules") == {"a": 3, "b": 5}
     assert inventories.usage_of("all_listeners") == {"": 2}
@@ -117,7 +118,7 @@ async def test_values_of_earlier_inventories_remain_where_an_inventory_makes_no_
 async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
     inventories = LoadBalancerInventories({name: {f"l{name}": 3} for name in "abcd"}, min_calls=6)
     for _ in range(4):
-        await inventories.inventory()
+        await inventories.run_inventory()
     read_at = {
         series.limit_read_at for series in inventories.observed.values() if series.signal == "listener_rules"
     }
@@ -129,7 +130,7 @@ async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
 
 async def test_an_aggregate_of_a_failed_part_and_a_waiting_part_tells_of_the_failure() -> None:
     inventories = LoadBalancerInventories({"a": {"l1": 3, "l2": 4}}, min_calls=3, denied={"l1"})
-    await inventories.inventory()
+    await inventories.run_inventory()
     assert inventories.usage_of("rules") == {"a": "unobservable: not all could be read: listener"}
     assert inventories.usage_of("listener_rules") == {"a/l2": NOT_READ_USAGE}
     assert inventories.waiting == {("a", "l2")}
@@ -139,11 +140,11 @@ async def test_an_aggregate_of_a_failed_part_and_a_waiting_part_tells_of_the_fai
 async def test_the_failure_of_a_call_is_reported_until_it_succeeds() -> None:
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 3}}, min_calls=3, denied={"l1"})
     for _ in range(4):
-        await inventories.inventory()
+        await inventories.run_inventory()
     assert inventories.failures == ["a/l1: AccessDeniedException"]
     inventories.denied.clear()
     for _ in range(4):
-        await inventories.inventory()
+        await inventories.run_inventory()
     assert inventories.failures == []
     assert inventories.usage_of("rules") == {"a": 3, "b": 3}
 
@@ -172,7 +173,7 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
     call_count = len(balancers) * 2 + sum(map(len, balancers.values()))
 
     async def usages_of_next_inventory() -> dict[str, dict[str, Any]]:
-        await inventories.inventory()
+        await inventories.run_inventory()
         # The first 3 are the lists of the whole account. The other 3: the bound on calls is rounded up by at
         # most 1; unused fractions of earlier turns allow 1 more first call and 1 more repeated call.
         assert len(inventories.aws.calls) <= 3 + max(min_calls, call_count / 10) + 3
@@ -185,7 +186,7 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
         if usages == expected:
             break
     assert usages == expected
-    for _ in range(2 * call_count // min_calls + 1):  # until each call was made two more times
+    for _ in range(2 * call_count // min_calls + 1):  # in which each call is made two more times
         assert await usages_of_next_inventory() == expected
 
 
@@ -193,5 +194,5 @@ async def test_a_series_may_exist_while_the_fact_in_its_condition_is_not_read_ye
     reserved = "  reserved: {resource: load_balancer, usage: reserved}"
     text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, min_calls=1, text=text)
-    await inventories.inventory()
+    await inventories.run_inventory()
     assert inventories.usage_of("reserved") == {"a": 1.0, "b": usage_text(MAY_EXIST)}

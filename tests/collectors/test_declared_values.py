@@ -32,7 +32,7 @@ signals:
 VOLUME = {"VolumeId": "vol-1", "Size": 8, "Encrypted": True, "CreateTime": "2026-01-01T00:00:00Z"}
 
 
-async def volumes(text: str, **members: Any) -> Run:
+async def run_with_volume(text: str, **members: Any) -> Run:
     """Run a declaration over VOLUME with these members added or replaced."""
     return await run(text, describe_volumes={"Volumes": [VOLUME | members]})
 
@@ -40,29 +40,29 @@ async def volumes(text: str, **members: Any) -> Run:
 @pytest.mark.parametrize("identity", ["Encrypted", "SnapshotId", "Tags", "Attachments"])
 async def test_an_item_whose_id_is_no_text_and_no_number_is_a_failure(identity: str) -> None:
     text = VOLUMES.replace("id: VolumeId", f"id: {identity}")
-    result = await volumes(text, SnapshotId="", Attachments=[{"InstanceId": "i-1"}])
+    result = await run_with_volume(text, SnapshotId="", Attachments=[{"InstanceId": "i-1"}])
     assert result.usage == {}
     assert len(result.failures) == 1
 
 
 async def test_a_name_and_a_zone_that_are_no_texts_are_left_out() -> None:
-    result = await volumes(VOLUMES.replace("created: made", "name: Size\n    zone: size"))
+    result = await run_with_volume(VOLUMES.replace("created: made", "name: Size\n    zone: size"))
     resource = result.observed["size vol-1"].resource
     assert (resource.display_name, resource.zone) == ("vol-1", "")
 
 
 async def test_a_part_without_a_creation_time_has_the_creation_time_of_its_parent() -> None:
     part = {"InstanceId": "i-1", "AttachTime": "2026-01-02T00:00:00Z"}
-    result = await volumes(VOLUMES, Attachments=[part])
+    result = await run_with_volume(VOLUMES, Attachments=[part])
     made, attached_at = (result.observed[name].created_at for name in ("size vol-1", "attachments vol-1/i-1"))
     assert made and attached_at == made + 86_400
-    result = await volumes(VOLUMES.replace("    created: attached_at\n", ""), Attachments=[part])
+    result = await run_with_volume(VOLUMES.replace("    created: attached_at\n", ""), Attachments=[part])
     assert result.observed["attachments vol-1/i-1"].created_at == made
 
 
 @pytest.mark.parametrize("usage", ["size > 5", "encrypted", "snapshot"])
 async def test_a_usage_that_is_no_number_is_reported_for_the_resource(usage: str) -> None:
-    result = await volumes(VOLUMES.replace("usage: size,", f"usage: {usage},"), SnapshotId="snap-1")
+    result = await run_with_volume(VOLUMES.replace("usage: size,", f"usage: {usage},"), SnapshotId="snap-1")
     assert "size vol-1" not in result.usage
     assert [failure.partition(":")[0] for failure in result.failures] == ["vol-1"]
 
@@ -71,8 +71,8 @@ async def test_a_usage_that_is_no_number_is_reported_for_the_resource(usage: str
 async def test_a_value_that_is_no_number_makes_its_aggregate_unobservable(usage: str) -> None:
     text = f"{VOLUMES}  total_size: {{usage: {usage}}}\n"
     text = text.replace("size: Size", "size: SnapshotId || Size")
-    bad = VOLUME | {"VolumeId": "vol-2", "SnapshotId": "snap-2"}
-    result = await run(text, describe_volumes={"Volumes": [VOLUME, bad]})
+    volume_with_text = VOLUME | {"VolumeId": "vol-2", "SnapshotId": "snap-2"}
+    result = await run(text, describe_volumes={"Volumes": [VOLUME, volume_with_text]})
     total_size = result.observed["total_size"].usage
     assert isinstance(total_size, Unobservable) and total_size.reason.startswith("not all could be read: ")
     assert result.usage["size vol-1"] == 8
@@ -81,15 +81,15 @@ async def test_a_value_that_is_no_number_makes_its_aggregate_unobservable(usage:
 
 
 async def test_throttled_demand_with_a_dimension_that_aws_does_not_return_is_unknown() -> None:
-    result = await volumes(VOLUMES)
+    result = await run_with_volume(VOLUMES)
     assert (result.usage["size vol-1"], result.observed["size vol-1"].throttled) == (8.0, None)
-    assert (await volumes(VOLUMES, SnapshotId="snap-1")).observed["size vol-1"].throttled
+    assert (await run_with_volume(VOLUMES, SnapshotId="snap-1")).observed["size vol-1"].throttled
 
 
 async def test_a_usage_that_is_no_number_affects_no_other_signal_and_no_count() -> None:
     text = VOLUMES.replace("signals:\n", "signals:\n  volumes: {usage: count(volume)}\n")
     text = text.replace("attachments: {", "encrypted: {resource: volume, usage: encrypted}\n  attachments: {")
-    result = await volumes(text, Attachments=[{"InstanceId": "i-1"}])
+    result = await run_with_volume(text, Attachments=[{"InstanceId": "i-1"}])
     assert result.usage == {"volumes": 1.0, "size vol-1": 8.0, "attachments vol-1/i-1": 1.0}
     assert result.failures == ["vol-1: ExpressionError"]
 
@@ -97,7 +97,7 @@ async def test_a_usage_that_is_no_number_affects_no_other_signal_and_no_count() 
 async def test_a_value_that_cannot_be_computed_affects_only_series_that_need_the_value() -> None:
     text = VOLUMES.replace("    created: made\n", "    values: {double: snapshot * 2, more: double + 1}\n")
     text = text.replace("signals:\n", "signals:\n  more: {resource: volume, usage: more}\n")
-    result = await volumes(text, SnapshotId="snap-1")
+    result = await run_with_volume(text, SnapshotId="snap-1")
     assert result.usage == {"size vol-1": 8.0}
     assert result.failures == ["vol-1: ExpressionError"]
 
@@ -105,7 +105,7 @@ async def test_a_value_that_cannot_be_computed_affects_only_series_that_need_the
 @pytest.mark.parametrize("time", ["", "yesterday", ["2026-01-01"], {}])
 async def test_a_resource_whose_creation_time_is_no_time_is_of_unknown_age(time: Any) -> None:
     text = VOLUMES.replace("made: CreateTime", f"made: '`{json.dumps(time)}`'")
-    result = await volumes(text)
+    result = await run_with_volume(text)
     assert (result.observed["size vol-1"].created_at, result.failures) == (None, [])
 
 
@@ -113,6 +113,6 @@ async def test_an_answer_of_a_wrong_type_is_reported_without_a_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     text = VOLUMES.replace("id: VolumeId", "id: VolumeId\n    where: \"Size > '7'\"")
-    result = await volumes(text.replace("usage: size,", "usage: snapshot,"), SnapshotId="snap-1")
+    result = await run_with_volume(text.replace("usage: size,", "usage: snapshot,"), SnapshotId="snap-1")
     assert result.failures == ["vol-1: ExpressionError"]
     assert [record for record in caplog.records if record.exc_info] == []

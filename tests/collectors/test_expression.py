@@ -1,11 +1,11 @@
-"""Tests of the expressions in declarations: their values, and the expressions that are refused."""
+"""The expressions in declarations: their values, and the expressions that are refused."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from resource import RUSAGE_SELF, getrusage
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import example, given
@@ -45,7 +45,7 @@ class Names:
         return owner.fact(name)
 
 
-def is_positive(usage: Usage) -> Usage:
+def one_if_positive(usage: Usage) -> Usage:
     """Return the usage that is 1 in each minute in which `usage` is above 0, and else 0."""
     return Usage(Op.POSITIVE, ((usage, 1.0),))
 
@@ -249,25 +249,33 @@ def test_an_expression_over_facts_has_the_expected_value(text: str, expected: An
         ("sum(one.Bytes for one in metered)", total(SENT, RECEIVED)),
         ("sum(rate(one.Bytes) for one in metered)", total(SENT, RECEIVED).scaled(PER_MINUTE)),
         # A comparison is 1 in each minute in which it is true.
-        ("Sent > 3", is_positive(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
-        ("3 < Sent", is_positive(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
-        ("Sent < 3", is_positive(Usage(Op.SUM, ((SENT, -1.0),), offset=3))),
+        ("Sent > 3", one_if_positive(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
+        ("3 < Sent", one_if_positive(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
+        ("Sent < 3", one_if_positive(Usage(Op.SUM, ((SENT, -1.0),), offset=3))),
         (
             "Sent >= 3",
-            Usage(Op.SUM, ((is_positive(Usage(Op.SUM, ((SENT, -1.0),), offset=3)), -1.0),), offset=1),
+            Usage(Op.SUM, ((one_if_positive(Usage(Op.SUM, ((SENT, -1.0),), offset=3)), -1.0),), offset=1),
         ),
-        ("Sent > Received", is_positive(Usage(Op.SUM, ((SENT, 1.0), (RECEIVED, -1.0))))),
-        ("size if Left > 0 else 4", Usage(Op.SUM, ((is_positive(total(LEFT)), 6.0),), offset=4)),
+        ("Sent > Received", one_if_positive(Usage(Op.SUM, ((SENT, 1.0), (RECEIVED, -1.0))))),
+        ("size if Left > 0 else 4", Usage(Op.SUM, ((one_if_positive(total(LEFT)), 6.0),), offset=4)),
     ],
 )
-def test_an_expression_over_metrics_is_the_expected_usage(text: str, expected: Usage | Metric) -> None:
+def test_an_expression_over_metrics_has_the_expected_usage(text: str, expected: Usage | Metric) -> None:
     found = value_of(text)
     assert weights_and_offsets(found) == pytest.approx(weights_and_offsets(expected))
     assert operations(found) == operations(expected)
 
 
 POINTS = {"Sent": 7.0, "Received": 4.0, "Left": 2.5}
-Calculation = tuple[str, float]  # an expression over metrics, and its value at POINTS
+
+
+class Calculation(NamedTuple):
+    """An expression over metrics, and its value at POINTS."""
+
+    text: str
+    value: float
+
+
 numbers = st.sampled_from([0.5, 2.0, -3.0, 100.0])
 
 
@@ -276,20 +284,22 @@ def combine_calculations(inner: st.SearchStrategy[Calculation]) -> st.SearchStra
     several = st.lists(inner, min_size=1, max_size=3)
     functions: list[tuple[str, Any]] = [("max", max), ("min", min), ("sum", sum)]
     return st.one_of(
-        st.builds(lambda a, b: (f"({a[0]} + {b[0]})", a[1] + b[1]), inner, inner),
-        st.builds(lambda a, b: (f"({a[0]} - {b[0]})", max(a[1] - b[1], 0.0)), inner, inner),
-        st.builds(lambda a, number: (f"({a[0]} + {number})", a[1] + number), inner, numbers),
-        st.builds(lambda a, number: (f"({number} + {a[0]})", a[1] + number), inner, numbers),
-        st.builds(lambda a, number: (f"({a[0]} - {number})", a[1] - number), inner, numbers),
-        st.builds(lambda a, number: (f"({number} - {a[0]})", number - a[1]), inner, numbers),
-        st.builds(lambda a, number: (f"({a[0]} * {number})", a[1] * number), inner, numbers),
-        st.builds(lambda a, number: (f"({a[0]} / {number})", a[1] / number), inner, numbers),
-        st.builds(lambda a: (f"-{a[0]}", -a[1]), inner),
-        st.builds(lambda a: (f"rate({a[0]})", a[1] / 60), inner),
+        st.builds(lambda a, b: Calculation(f"({a.text} + {b.text})", a.value + b.value), inner, inner),
         st.builds(
-            lambda function, terms: (
-                f"{function[0]}({', '.join(text for text, _ in terms)})",
-                function[1]([value for _, value in terms]),
+            lambda a, b: Calculation(f"({a.text} - {b.text})", max(a.value - b.value, 0.0)), inner, inner
+        ),
+        st.builds(lambda a, number: Calculation(f"({a.text} + {number})", a.value + number), inner, numbers),
+        st.builds(lambda a, number: Calculation(f"({number} + {a.text})", a.value + number), inner, numbers),
+        st.builds(lambda a, number: Calculation(f"({a.text} - {number})", a.value - number), inner, numbers),
+        st.builds(lambda a, number: Calculation(f"({number} - {a.text})", number - a.value), inner, numbers),
+        st.builds(lambda a, number: Calculation(f"({a.text} * {number})", a.value * number), inner, numbers),
+        st.builds(lambda a, number: Calculation(f"({a.text} / {number})", a.value / number), inner, numbers),
+        st.builds(lambda a: Calculation(f"-{a.text}", -a.value), inner),
+        st.builds(lambda a: Calculation(f"rate({a.text})", a.value / 60), inner),
+        st.builds(
+            lambda function, terms: Calculation(
+                f"{function[0]}({', '.join(term.text for term in terms)})",
+                function[1]([term.value for term in terms]),
             ),
             st.sampled_from(functions),
             several,
@@ -297,18 +307,23 @@ def combine_calculations(inner: st.SearchStrategy[Calculation]) -> st.SearchStra
     )
 
 
-@given(st.recursive(st.sampled_from([*POINTS.items()]), combine_calculations, max_leaves=6))
+@given(
+    st.recursive(
+        st.sampled_from([Calculation(*item) for item in POINTS.items()]), combine_calculations, max_leaves=6
+    )
+)
 def test_the_usage_of_an_expression_has_the_value_of_the_calculation(calculation: Calculation) -> None:
-    text, expected = calculation
     points = {metric: {0: POINTS[metric.name]} for metric in (SENT, RECEIVED, LEFT)}
-    assert reference_value(value_of(text), points, 0) == pytest.approx(expected, abs=1e-9)
+    assert reference_value(value_of(calculation.text), points, 0) == pytest.approx(
+        calculation.value, abs=1e-9
+    )
 
 
 def operations(value: Usage | Metric) -> Any:
     """Return the operations and metrics of a usage, without its weights and offsets."""
-    return (
-        (value.op, [operations(term) for term, _ in value.terms]) if isinstance(value, Usage) else value.name
-    )
+    if isinstance(value, Metric):
+        return value.name
+    return value.op, [operations(term) for term, _ in value.terms]
 
 
 def weights_and_offsets(value: Usage | Metric) -> list[float]:

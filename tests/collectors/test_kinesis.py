@@ -100,7 +100,7 @@ DAY = 86_400.0
 def on_demand_stream(
     name: str, age: float, points: dict[float, float]
 ) -> tuple[FakeAws, list[tuple[float, float]]]:
-    """Return an AWS with an on-demand stream, and a list that gets the start and end of each request.
+    """Return an AWS with an on-demand stream, and a list to which each request appends its start and end.
 
     age: seconds since the stream was created. points: bytes per second by seconds before NOW; points from
     before the creation belong to an earlier stream of the same name.
@@ -204,22 +204,26 @@ def shard(number: int) -> dict[str, Any]:
     }
 
 
+SHARDS, PAGE_SIZE = 1500, 1000  # of a large stream, in two pages of ListShards
+
+
 async def test_the_shards_of_all_pages_are_found_though_later_requests_may_not_name_the_stream() -> None:
     def page(**requested: Any) -> dict[str, Any]:
         assert ("NextToken" in requested) != ("StreamName" in requested or "ShardFilter" in requested)
         start = int(requested.get("NextToken", 0))
-        shards = [shard(number) for number in range(start, min(start + 1000, 1500))]
-        return {"Shards": shards, **({"NextToken": str(start + 1000)} if start + 1000 < 1500 else {})}
+        end = min(start + PAGE_SIZE, SHARDS)
+        next_page = {"NextToken": str(end)} if end < SHARDS else {}
+        return {"Shards": [shard(number) for number in range(start, end)], **next_page}
 
     aws = FakeAws(
         list_streams=names("large"),
-        describe_stream_summary=summary("large", 1500, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}]),
+        describe_stream_summary=summary("large", SHARDS, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}]),
         list_shards=page,
     )
     signals = Counter(signal for signal, _ in await aws.run_scan(streams))
     assert aws.scan.failures == []
     shard_signals = ("shard_write_bytes", "shard_write_records", "shard_read_bytes")
-    assert {signals[signal] for signal in shard_signals} == {1500}
+    assert {signals[signal] for signal in shard_signals} == {SHARDS}
     assert aws.calls.count("kinesis:ListShards") == 2
 
 
@@ -287,7 +291,7 @@ async def test_a_stream_that_cannot_be_described_affects_only_itself() -> None:
     ]
 
 
-async def test_the_collector_declares_exactly_the_permissions_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_that_it_uses() -> None:
     levels = [{"ShardLevelMetrics": ["ALL"]}]
     aws = FakeAws(
         describe_limits=SHARD_LIMITS,

@@ -45,7 +45,7 @@ def provisioned_configs(qualified: str, **numbers: int) -> dict[str, Any]:
 
 
 def aws_with_functions(*names: str, **answers: Any) -> FakeAws:
-    """Return an AWS with these functions, which have no reservation. answers: in place of the defaults."""
+    """Return an AWS with these functions, which have no reservation. answers: those that differ."""
     defaults = {
         "get_function_concurrency": {},
         "list_provisioned_concurrency_configs": NO_PROVISIONED_CONFIGS,
@@ -125,7 +125,7 @@ async def account_series_before_error(aws: FakeAws) -> dict[str, Observed]:
     return series
 
 
-# With 1000 unreserved_executions, nothing is reserved, and no reservation can be unknown.
+# If all 1000 are unreserved, there are no reservations that could be unknown.
 @pytest.mark.parametrize(("unreserved_limit", "throttled"), [(1000, ALL_THROTTLES), (700, None)])
 async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_unknown(
     unreserved_limit: int, throttled: Usage | None
@@ -215,7 +215,7 @@ async def test_reservations_that_are_known_are_not_requested_again(
 
 
 async def queried_functions(aws: FakeAws) -> list[str]:
-    """Return the functions whose reservation a scan queries, in order; none has a reservation."""
+    """Run a scan; return the functions whose reservation it queries, in order. No function has one."""
     queried = []
 
     def concurrency(FunctionName: str) -> dict[str, Any]:
@@ -313,7 +313,7 @@ async def test_a_reservation_of_one_is_a_deliberate_cap(reserved: int, is_delibe
 
 
 @pytest.mark.parametrize("answer", [{}, {"ReservedConcurrentExecutions": 0}])
-async def test_a_function_without_a_reservation_or_with_one_of_zero_has_no_limit(answer: Any) -> None:
+async def test_a_function_without_a_reservation_or_with_a_reservation_of_0_has_no_limit(answer: Any) -> None:
     aws = aws_with_functions("billing", get_function_concurrency=answer)
     assert set(series_of_functions(await aws.run_scan(account_and_functions))) == {
         ("concurrency_scaling_rate", "billing")
@@ -420,7 +420,7 @@ async def test_a_function_that_cannot_be_queried_affects_only_its_own_series() -
     ]
 
 
-async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_it_uses() -> None:
     configs = provisioned_configs("billing:live", AllocatedProvisionedConcurrentExecutions=20)
     aws = aws_with_functions(
         "billing",

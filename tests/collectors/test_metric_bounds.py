@@ -113,7 +113,7 @@ def test_a_rule_that_does_not_fit_the_metrics_that_are_read_has_a_problem(
 
 
 @pytest.mark.parametrize(
-    ("part", "whole"),
+    ("part", "aggregate"),
     [
         (
             Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES).of(StreamName="a", ShardId="b"),
@@ -137,8 +137,8 @@ def test_a_rule_that_does_not_fit_the_metrics_that_are_read_has_a_problem(
         (Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum").of(FunctionName="a"), None),
     ],
 )
-def test_a_metric_of_usage_is_a_part_of_the_declared_whole(part: Metric, whole: Metric | None) -> None:
-    assert REGISTRY.bounds.usage_aggregate_of(part) == whole
+def test_a_metric_of_usage_has_the_declared_aggregate(part: Metric, aggregate: Metric | None) -> None:
+    assert REGISTRY.bounds.usage_aggregate_of(part) == aggregate
     assert REGISTRY.bounds.aggregate_of(part) is None
 
 
@@ -153,7 +153,7 @@ def test_no_two_rules_have_the_same_aggregate(service: str, bound: Bound) -> Non
     assert not any(aggregates(other) & aggregates(bound) for other in others)
 
 
-# Of each event: the number of its part, the number of its metric, and how much it counts.
+# Each event: the number of its part, the number of its metric, and the amount that it adds to them.
 Events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 1000)), max_size=50)
 
 
@@ -163,8 +163,9 @@ Events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1,
 def test_parts_sum_to_at_most_their_aggregate(
     service: str, bound: Bound, events: list[tuple[int, int, int]]
 ) -> None:
-    """Each event counts for one part, and AWS counts it for the aggregate, too."""
-    bounds, parts, wholes = MetricBounds.of([bound]), Counter[Metric](), Counter[Metric]()
+    """Each event is counted in one part, and AWS counts it in the aggregate, too."""
+    bounds = MetricBounds.of([bound])
+    part_sums, aggregate_sums = Counter[Metric](), Counter[Metric]()
     aggregate_of = bounds.usage_aggregate_of if bound.of_usage else bounds.aggregate_of
     for part_number, metric_number, count in events:
         name = bound.metrics[metric_number % len(bound.metrics)]
@@ -174,11 +175,13 @@ def test_parts_sum_to_at_most_their_aggregate(
         part = sum_metric(bound.namespace, name).of(**values)
         aggregate = aggregate_of(part)
         assert aggregate is not None
-        parts[part] += count
-        wholes[aggregate] += count
-    for part, part_sum in parts.items():
+        part_sums[part] += count
+        aggregate_sums[aggregate] += count
+    for part, part_sum in part_sums.items():
         aggregate = aggregate_of(part)
         assert aggregate
-        assert part_sum <= wholes[aggregate]
-        siblings = [sibling_sum for other, sibling_sum in parts.items() if aggregate_of(other) == aggregate]
-        assert sum(siblings) <= wholes[aggregate]
+        assert part_sum <= aggregate_sums[aggregate]
+        siblings = [
+            sibling_sum for other, sibling_sum in part_sums.items() if aggregate_of(other) == aggregate
+        ]
+        assert sum(siblings) <= aggregate_sums[aggregate]

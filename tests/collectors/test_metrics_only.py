@@ -1,4 +1,4 @@
-"""Collectors of accounts of which only metrics can be read, derived from declarations."""
+"""Collectors of accounts of which only metrics can be read; they are made from declarations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,8 +33,8 @@ def list_metrics_answer(*metrics: Mapping[str, Any], owner: str = ACCOUNT_ID) ->
 
     def list_metrics(**params: Any) -> dict[str, Any]:
         assert (params["IncludeLinkedAccounts"], params["OwningAccount"]) == (True, ACCOUNT_ID)
-        of_namespace = [metric for metric in metrics if metric["Namespace"] == params["Namespace"]]
-        return {"Metrics": of_namespace, "OwningAccounts": [owner] * len(of_namespace)}
+        in_namespace = [metric for metric in metrics if metric["Namespace"] == params["Namespace"]]
+        return {"Metrics": in_namespace, "OwningAccounts": [owner] * len(in_namespace)}
 
     return list_metrics
 
@@ -107,8 +107,8 @@ async def test_a_usage_beyond_a_default_quota_proves_that_the_default_is_not_in_
     aws = FakeAws(list_metrics=list_metrics_answer(*metrics))
     # A usage above a `hard_limit` proves that the limit is outdated.
     assert (await series_of("logs", aws))["put_log_events", ""].hard_limit
-    with_fixed_limit = (await series_of("efs", aws))["client_connections", "fs-1"]
-    assert not with_fixed_limit.hard_limit
+    series_with_fixed_limit = (await series_of("efs", aws))["client_connections", "fs-1"]
+    assert not series_with_fixed_limit.hard_limit
 
 
 async def test_a_published_limit_replaces_a_limit_that_only_the_api_returns() -> None:
@@ -174,8 +174,8 @@ async def test_excluded_series_are_not_read() -> None:
     assert await series_of("efs", aws) == {}
 
 
-# The number of signals that can be read from metrics alone, by service, as derived from the declarations.
-READABLE = {
+# By service: the number of signals that can be read from metrics alone.
+READABLE_COUNTS = {
     "cloudwatch": 9,
     "documentdb": 3,
     "dynamodb": 14,
@@ -189,18 +189,18 @@ READABLE = {
 }
 
 
-@pytest.mark.parametrize("service", READABLE)
-def test_each_service_has_a_known_number_of_signals_readable_from_metrics_alone(service: str) -> None:
+@pytest.mark.parametrize("service", READABLE_COUNTS)
+def test_the_number_of_signals_that_metrics_alone_tell_is_as_listed(service: str) -> None:
     declaration = COLLECTORS[service].declaration
     assert declaration
-    assert len(readable_signals(declaration)) == READABLE[service]
+    assert len(readable_signals(declaration)) == READABLE_COUNTS[service]
 
 
 @pytest.mark.parametrize(
     "service", [collector.service for collector in REGISTRY.collectors if collector.declaration]
 )
 def test_no_readable_signal_needs_facts_that_only_the_api_returns(service: str) -> None:
-    """The formulas of a signal use metrics, and facts that the dimensions of its metrics tell."""
+    """The formulas of a signal use only metrics, and facts that the dimensions of the metrics hold."""
     declaration = COLLECTORS[service].declaration
     assert declaration
     for signal in readable_signals(declaration).values():
@@ -255,14 +255,18 @@ def test_any_ids_are_read_back_from_the_dimensions_that_hold_them(group: str, no
     assert identity
     constants = {"region": "eu-west-1"}
     dimensions = (("Group", f"g-{group}"), ("Node", f"eu-west-1:{node}"))
-    found = identity.node(dimensions, constants)
-    assert found
-    assert found.resource.path == (group, node)
-    assert identity.node((("Group", group), ("Node", node)), {"region": "us-east-1"}) is None
+    identified = identity.node(dimensions, constants)
+    assert identified
+    assert identified.resource.path == (group, node)
+    without_fixed_texts = (("Group", group), ("Node", node))
+    assert identity.node(without_fixed_texts, {"region": "us-east-1"}) is None
 
 
 def test_a_collector_of_metrics_alone_needs_one_permission_and_reads_the_same_metrics() -> None:
-    before = collector_of(COLLECTORS["efs"].declaration)  # type: ignore[arg-type]
-    collector = metrics_only(before, REGISTRY.services["efs"].signals.values(), ALL_METRICS)
+    full_collector = collector_of(COLLECTORS["efs"].declaration)  # type: ignore[arg-type]
+    collector = metrics_only(full_collector, REGISTRY.services["efs"].signals.values(), ALL_METRICS)
     assert collector.iam_actions == ("cloudwatch:ListMetrics",)
-    assert (collector.metrics, collector.publication_delay) == (before.metrics, before.publication_delay)
+    assert (collector.metrics, collector.publication_delay) == (
+        full_collector.metrics,
+        full_collector.publication_delay,
+    )

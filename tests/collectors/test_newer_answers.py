@@ -15,9 +15,9 @@ from collectors.declared import collector_of
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, differences, read_cases, run_case
 from tests.fake_aws import SERVICE_MODELS
 
-ADDED = "AddedYesterday"
+ADDED_MEMBER = "AddedYesterday"
 CASES = list(read_cases(TABLES))
-PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # the tables have clients of at least these protocols
+PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # the protocols of the clients in the tables, at least
 
 
 @cache
@@ -25,11 +25,15 @@ def newer_model(client: str) -> ServiceModel:
     """Return the model of a service in which every structure has one more member."""
     model = SERVICE_MODELS.get_service_data(client)
     shapes = {
-        ADDED: {"type": "structure", "members": {"Text": {"shape": f"{ADDED}Text"}}},
-        f"{ADDED}Text": {"type": "string"},
+        ADDED_MEMBER: {"type": "structure", "members": {"Text": {"shape": f"{ADDED_MEMBER}Text"}}},
+        f"{ADDED_MEMBER}Text": {"type": "string"},
     }
     for name, shape in model["shapes"].items():
-        members = {"members": shape["members"] | {ADDED: {"shape": ADDED}}} if "members" in shape else {}
+        members = (
+            {"members": shape["members"] | {ADDED_MEMBER: {"shape": ADDED_MEMBER}}}
+            if "members" in shape
+            else {}
+        )
         shapes[name] = shape | members
     return ServiceModel(model | {"shapes": shapes}, client)
 
@@ -41,7 +45,7 @@ def with_added_members(value: Any, shape: Shape) -> Any:
             members = {
                 name: with_added_members(member, shape.members[name]) for name, member in value.items()
             }
-            return members | {ADDED: {"Text": "added"}}
+            return members | {ADDED_MEMBER: {"Text": "added"}}
         case ListShape():
             return [with_added_members(item, shape.member) for item in value]
         case MapShape():
@@ -61,14 +65,14 @@ def parse_with_added_members(key: str, answer: Any) -> Any:
     client, _, name = key.partition("(")[0].partition(".")
     model = newer_model(client)
     operation, protocol = model.operation_model(name), model.resolved_protocol
-    if protocol not in SERIALIZERS:  # such as CBOR: moto cannot write it
+    if protocol not in SERIALIZERS:  # moto cannot write this protocol, such as CBOR
         return answer
-    sent = get_serializer_class(client, protocol)(operation_model=operation).serialize(
+    serialized = get_serializer_class(client, protocol)(operation_model=operation).serialize(
         with_added_members(answer, operation.output_shape)
     )
-    body = sent["body"].encode() if isinstance(sent["body"], str) else sent["body"]
-    assert body.count(ADDED.encode()) > 0
-    response = {"body": body, "headers": sent["headers"], "status_code": 200}
+    body = serialized["body"].encode() if isinstance(serialized["body"], str) else serialized["body"]
+    assert body.count(ADDED_MEMBER.encode()) > 0
+    response = {"body": body, "headers": serialized["headers"], "status_code": 200}
     output_shape: Any = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
     parsed = create_parser(protocol).parse(response, output_shape)
     return {name: value for name, value in parsed.items() if name != "ResponseMetadata"}

@@ -1,4 +1,4 @@
-"""A user's own metrics: of the account, with fixed dimensions, or of resources found by ListMetrics."""
+"""A user's own metrics: of the account, with fixed dimensions, or of resources that ListMetrics finds."""
 
 from typing import Any
 
@@ -53,18 +53,18 @@ ACCOUNT_USAGES = {
 
 def metric(**dimensions: str) -> dict[str, Any]:
     """Return an item of ListMetrics."""
-    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    return {"Namespace": "Shop/Checkout", "MetricName": "Busy", "Dimensions": named}
+    pairs = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    return {"Namespace": "Shop/Checkout", "MetricName": "Busy", "Dimensions": pairs}
 
 
-async def run_with(listing: Any) -> Run:
+async def run_with_listing(listing: Any) -> Run:
     """Run the scans of the declaration. listing: the answer of ListMetrics, or its error."""
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
     return await run(DECLARATION, list_metrics=listing, get_account_settings=settings)
 
 
 async def test_metrics_of_the_account_have_fixed_dimensions_and_any_kind_of_limit() -> None:
-    result = await run_with({"Metrics": []})
+    result = await run_with_listing({"Metrics": []})
     assert result.usage == ACCOUNT_USAGES
     assert (result.errors, result.failures) == ([], [])
     limits = {name: series.limit for name, series in result.observed.items() if series.limit}
@@ -79,7 +79,7 @@ async def test_metrics_of_the_account_have_fixed_dimensions_and_any_kind_of_limi
 
 async def test_each_set_of_dimensions_is_a_resource_whatever_the_order_of_the_dimensions() -> None:
     listed = [metric(Pool="a", Stage="p"), metric(Stage="q", Pool="a"), metric(Pool="a", Stage="p"), metric()]
-    result = await run_with({"Metrics": listed})
+    result = await run_with_listing({"Metrics": listed})
     assert result.usage == ACCOUNT_USAGES | {
         "busy p/a": "Busy{Pool=a, Stage=p}",
         "busy q/a": "Busy{Pool=a, Stage=q}",
@@ -91,6 +91,6 @@ async def test_each_set_of_dimensions_is_a_resource_whatever_the_order_of_the_di
     "answer", [denied("ListMetrics"), {"Metrics": [{}]}], ids=["denied", "item without members"]
 )
 async def test_series_of_the_account_are_found_even_if_metrics_cannot_be_listed(answer: Any) -> None:
-    result = await run_with(answer)
+    result = await run_with_listing(answer)
     assert result.usage == ACCOUNT_USAGES
     assert result.errors or result.failures

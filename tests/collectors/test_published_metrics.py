@@ -1,4 +1,4 @@
-"""The metrics that collectors read are those that AWS publishes, with exactly their dimensions.
+"""Collectors read metrics that AWS publishes, with exactly the dimensions that AWS publishes.
 
 `FakeAws.run_scan` checks the series of all tests of collectors in Python, and `test_declared.py` those of the
 tables of declared services.
@@ -17,8 +17,8 @@ bucket_requests = Metric("AWS/S3", "PutRequests", "Sum")
 
 def test_every_metric_that_a_collector_reads_is_published() -> None:
     published = {text.partition("{")[0] for text in PUBLISHED_METRICS}
-    read = {f"{metric.namespace} {metric.name}" for one in REGISTRY.collectors for metric in one.metrics}
-    assert read - published == set()
+    metrics = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
+    assert {f"{metric.namespace} {metric.name}" for metric in metrics} - published == set()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The requests for an increase of quotas: the newest for each quota, and their sentences."""
+"""Requests for an increase of quotas: the newest request for each quota, and sentences about requests."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,13 +60,13 @@ async def test_pending_and_lately_decided_requests_are_found_on_all_pages() -> N
 
 async def test_requests_decided_long_ago_or_at_an_unknown_time_are_left_out() -> None:
     long_ago = NOW - timedelta(seconds=DECIDED_PERIOD)
-    old = described_request("L-1", 2.0, "APPROVED", Created=REQUESTED, LastUpdated=long_ago)
+    decided_long_ago = described_request("L-1", 2.0, "APPROVED", Created=REQUESTED, LastUpdated=long_ago)
     undated = described_request("L-2", 2.0, "APPROVED")
     waiting = described_request("L-3", 2.0, "CASE_OPENED", Created=long_ago, LastUpdated=long_ago)
-    assert {*await newest_of([old, undated, waiting])} == {("L-3", "")}
+    assert {*await newest_of([decided_long_ago, undated, waiting])} == {("L-3", "")}
 
 
-async def test_the_pending_request_for_a_quota_is_returned_or_else_the_newest() -> None:
+async def test_the_pending_request_for_a_quota_is_returned_or_else_the_newest_request() -> None:
     first, second = (
         {"Created": REQUESTED + timedelta(hours=hours), "LastUpdated": DECIDED} for hours in (0, 1)
     )

@@ -48,9 +48,9 @@ async def test_a_quota_without_an_applied_value_has_its_default_value() -> None:
 async def test_a_value_with_an_error_reason_raises_the_reason(operation: str) -> None:
     reason = {"ErrorCode": "DEPENDENCY_THROTTLING_ERROR", "ErrorMessage": "Lambda throttles Service Quotas."}
     with_reason = {"Quota": {"ErrorReason": reason, "Value": 0.0}}
-    not_applied = denied("GetServiceQuota", "NoSuchResourceException")
-    applied: Any = with_reason if operation == "GetServiceQuota" else not_applied
-    aws = FakeAws(get_service_quota=applied, get_aws_default_service_quota=with_reason)
+    no_applied_value = denied("GetServiceQuota", "NoSuchResourceException")
+    answer: Any = with_reason if operation == "GetServiceQuota" else no_applied_value
+    aws = FakeAws(get_service_quota=answer, get_aws_default_service_quota=with_reason)
     with pytest.raises(ClientError, match="Lambda throttles Service Quotas") as raised:
         await quotas.read_value(aws.scan, CONCURRENCY)
     assert raised.value.operation_name == operation

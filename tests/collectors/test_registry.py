@@ -67,9 +67,8 @@ def test_all_problems_are_reported_at_once(
 def test_a_registry_needs_one_collector_and_one_catalogue_entry_of_each_service(
     collector_names: list[str], entry_names: list[str]
 ) -> None:
-    is_complete = sorted(collector_names) == sorted(entry_names) and len(set(collector_names)) == len(
-        collector_names
-    )
+    are_distinct = len({*collector_names}) == len(collector_names)
+    is_complete = are_distinct and sorted(collector_names) == sorted(entry_names)
     try:
         registry = build_registry(map(own_collector, collector_names), map(own_service, entry_names))
     except ValueError:
@@ -139,11 +138,11 @@ def test_cached_results_of_one_registry_are_not_used_for_another() -> None:
     assert all(excludes_all_of(selectors, location, registry) for registry in registries)
 
 
-def test_every_setting_that_makes_a_usage_observable_has_a_cost_with_its_page_of_aws() -> None:
+def test_every_setting_that_makes_a_usage_observable_has_a_cost_with_a_page_of_aws_as_source() -> None:
     declarations = [collector.declaration for collector in REGISTRY.collectors if collector.declaration]
     signals = [signal for declaration in declarations for signal in declaration.signals.values()]
-    declared = [reason for signal in signals for reason in (signal.unobservable, signal.bound)]
-    reasons = [reason for reason in declared if reason and reason.enable]
+    all_reasons = [reason for signal in signals for reason in (signal.unobservable, signal.bound)]
+    reasons = [reason for reason in all_reasons if reason and reason.enable]
     assert len(reasons) >= 6
     for reason in reasons:
         assert reason.cost, reason.enable

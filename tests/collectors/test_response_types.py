@@ -17,7 +17,7 @@ from tests.fake_aws import SERVICE_MODELS
 TABLE = "dynamodb.DescribeTable"
 
 
-def output(operation: str) -> Shape:
+def output_shape(operation: str) -> Shape:
     """Return the shape of the response of an operation. operation: `client.Operation`."""
     client, _, name = operation.partition(".")
     shape = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
@@ -107,7 +107,7 @@ def type_text(type_: Type) -> Any:
     ],
 )
 def test_the_result_of_a_path_has_the_expected_type(operation: str, path: str, expected: Any) -> None:
-    assert type_text(type_of(ResponsePath(path).parsed, output(operation))) == expected
+    assert type_text(type_of(ResponsePath(path).parsed, output_shape(operation))) == expected
 
 
 @pytest.mark.parametrize(
@@ -172,17 +172,17 @@ def test_the_result_of_a_path_has_the_expected_type(operation: str, path: str, e
 )
 def test_a_path_that_finds_nothing_in_any_response_is_refused(operation: str, path: str, reason: str) -> None:
     with pytest.raises(PathError) as error:
-        type_of(ResponsePath(path).parsed, output(operation))
+        type_of(ResponsePath(path).parsed, output_shape(operation))
     assert reason in str(error.value)
 
 
 def test_the_items_of_a_list_have_a_type_and_other_types_have_no_items() -> None:
-    tables = type_of(ResponsePath("TableNames").parsed, output("dynamodb.ListTables"))
+    tables = type_of(ResponsePath("TableNames").parsed, output_shape("dynamodb.ListTables"))
     assert type_text(item_of(tables)) == "string"
     assert item_of(None) is None
     for path in ("Table", "Table.TableName", "Table.{name: TableName}"):
         with pytest.raises(PathError, match="expected a list"):
-            item_of(type_of(ResponsePath(path).parsed, output(TABLE)))
+            item_of(type_of(ResponsePath(path).parsed, output_shape(TABLE)))
 
 
 @pytest.mark.parametrize(
@@ -260,6 +260,6 @@ def test_any_text_is_a_path_or_refused(text: str, value: Mapping[str, Any]) -> N
     except ValueError:
         return
     with suppress(PathError):
-        type_of(path.parsed, output(TABLE))
+        type_of(path.parsed, output_shape(TABLE))
     with suppress(ExpressionError):
         path.search(value)

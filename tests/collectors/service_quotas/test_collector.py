@@ -124,7 +124,7 @@ async def test_the_quotas_of_a_service_are_read_every_hour_after_an_approval() -
         assert account.aws.calls.count("service-quotas:ListServiceQuotas") == calls
 
 
-async def test_the_quotas_of_all_services_are_read_where_usage_metrics_of_resources_exist() -> None:
+async def test_the_quotas_of_all_services_are_read_if_usage_metrics_of_resources_exist() -> None:
     resource_count = usage_metric("A", "ResourceCount")
     account = Account(
         list_metrics=metrics_response(resource_count),
@@ -146,11 +146,7 @@ async def test_a_declared_quota_is_not_watched_twice() -> None:
         ),
         list_certificate_authorities={"CertificateAuthorities": [{}]},
     )
-    assert {
-        name: series
-        for name, series in (await account.scan()).items()
-        if AUTHORITIES in name or "calls" in name
-    } == {}
+    assert [name for name in await account.scan() if AUTHORITIES in name or "calls" in name] == []
 
 
 async def test_a_count_has_the_limit_of_service_quotas() -> None:
@@ -190,11 +186,11 @@ async def test_a_quota_of_0_that_is_used_is_shown() -> None:
     assert (await account.scan())[f"count {AUTHORITIES}"].usage == 1.0
 
 
-# The number of authorities, of at most 100, and the seconds from one count to the next.
-INTERVALS = {"near its limit": (60, 6 * HOUR), "far from its limit": (40, DAY), "empty": (0, 7 * DAY)}
+# The number of authorities, whose limit is 100, and the seconds from one count to the next.
+COUNT_INTERVALS = {"near its limit": (60, 6 * HOUR), "far from its limit": (40, DAY), "empty": (0, 7 * DAY)}
 
 
-@pytest.mark.parametrize(("number", "interval"), INTERVALS.values(), ids=INTERVALS)
+@pytest.mark.parametrize(("number", "interval"), COUNT_INTERVALS.values(), ids=COUNT_INTERVALS)
 async def test_a_count_is_repeated_more_often_the_closer_it_is_to_its_limit(
     number: int, interval: float
 ) -> None:
@@ -281,7 +277,7 @@ async def test_calls_are_bounded_for_each_scan_and_each_hour() -> None:
     assert CALLS_PER_HOUR <= len(account.aws.calls) <= CALLS_PER_HOUR + 2 * MAX_CONCURRENT_ITEMS
 
 
-async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> None:
+async def test_global_quotas_are_read_only_by_the_global_cell() -> None:
     s3_quotas = [
         quota("L-00000001", 10, UsageMetric=usage_metric("A"), GlobalQuota=True),
         quota("L-00000002", 10, UsageMetric=usage_metric("A")),
@@ -298,7 +294,7 @@ async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> 
     assert [*await regional_cell.scan()] == ["calls L-00000002"]
     assert [*await global_cell.scan()] == ["calls L-00000001"]
     assert global_cell.known.in_use == {"s3"}
-    regional_cell.aws.cell.account_states.clear()  # what the account's cells share, here the services in use
+    regional_cell.aws.cell.account_states.clear()  # the services in use, which the regional cell told
     assert [*await global_cell.scan()] == ["calls L-00000001"]
 
 
@@ -342,11 +338,8 @@ async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> N
     ]
 
     def responses(**params: Any) -> dict[str, Any]:
-        return {
-            "Quotas": quotas_of_resources
-            if "QuotaAppliedAtLevel" in params
-            else [domain_quota("*", 5, "all")]
-        }
+        is_resource_level = "QuotaAppliedAtLevel" in params
+        return {"Quotas": quotas_of_resources if is_resource_level else [domain_quota("*", 5, "all")]}
 
     account = Account(
         ["es"],
@@ -404,10 +397,10 @@ def account_with_databases(*database_quotas: dict[str, Any], **numbers: int) -> 
 async def table_series(account: Account) -> dict[str, tuple[Any, ...]]:
     """Return usage, limit and largest database of each series, by the last id of its resource."""
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
-    all_series = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
+    table_counts = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
     return {
         series.resource.path[-1].rpartition("/")[2]: (series.usage, series.limit, series.largest_resource)
-        for series in all_series
+        for series in table_counts
     }
 
 
@@ -423,7 +416,7 @@ async def test_a_parent_is_compared_with_its_own_value_of_the_quota() -> None:
     assert await table_series(account) == {"blog": (60, 100, ""), TABLES: (7, 50, "shop")}
 
 
-async def test_the_account_quota_has_usage_0_where_each_parent_has_its_own_value() -> None:
+async def test_the_account_quota_has_usage_0_if_each_parent_has_its_own_value() -> None:
     account = account_with_databases(quota_of_database("blog", 100), blog=60)
     assert await table_series(account) == {"blog": (60, 100, ""), TABLES: (0, 50, "")}
 
@@ -433,7 +426,7 @@ async def test_an_arn_belongs_to_a_parent_only_by_its_whole_id() -> None:
     assert await table_series(account) == {TABLES: (60, 50, "blog")}
 
 
-async def test_a_count_matched_to_its_quota_by_name_alone_is_unverified() -> None:
+async def test_a_count_that_was_matched_to_its_quota_by_name_alone_is_unverified() -> None:
     account = Account(
         ["appsync"],
         list_service_quotas=quota_lists(appsync=[quota("L-51A37BC6", 25)]),
@@ -480,9 +473,8 @@ async def test_the_number_of_quotas_that_were_never_counted_is_known() -> None:
         list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 10)], glue=glue_quotas),
         list_certificate_authorities={"CertificateAuthorities": []},
     )
-    account.known.budget.calls_left = (
-        6  # calls: one for ListMetrics, four for lists of quotas, one for a count
-    )
+    # One call of ListMetrics, four of lists of quotas, one of a count.
+    account.known.budget.calls_left = 6
     await account.scan()
     counted = sum(len(group_counts.counts) or 1 for group_counts in account.known.last_counts.values())
     declared = sum(counted_quota.service in ("acm-pca", "glue") for counted_quota in read_counts())

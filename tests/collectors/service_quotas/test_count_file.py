@@ -15,7 +15,7 @@ SESSION = model_session()
 
 
 def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
-    """Yield the contradictions to botocore's models. names: the placeholders of parents, closest first."""
+    """Yield how a call contradicts botocore's models. names: the placeholders of parents, closest first."""
     list_declaration = ListDeclaration.model_validate(
         {"call": ".".join(call.call), "params": call.params, "items": call.items.text}
     )
@@ -51,7 +51,7 @@ def test_no_declared_count_contradicts_botocores_models() -> None:
     assert all_problems == []
 
 
-# By what is wrong: operation, items and params of the declaration, and a part of the expected problem.
+# By the mistake: operation, items and params of the declaration, and a part of the expected problem.
 CONTRADICTIONS = {
     "an operation that does not exist": ("amplify.ListAps", "apps", {}, "no operation of amplify ListAps"),
     "a path to an unknown member": ("amplify.ListApps", "aps", {}, "aps"),
@@ -73,12 +73,11 @@ def test_a_count_that_contradicts_the_models_is_reported(
 ) -> None:
     keys = {"call": call, "items": items, "params": params}
     declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **keys})
-    assert any(expected in text for text in problems(declaration, ("parent", "grandparent"))), [
-        *problems(declaration, ("parent", "grandparent"))
-    ]
+    texts = [*problems(declaration, ("parent", "grandparent"))]
+    assert any(expected in text for text in texts), texts
 
 
-def test_the_path_of_the_list_within_an_item_must_lead_to_a_list() -> None:
+def test_a_path_of_lists_within_items_that_leads_to_a_text_is_reported() -> None:
     keys = {
         "call": "amplify.ListApps",
         "items": "apps",

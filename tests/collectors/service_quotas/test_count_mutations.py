@@ -1,4 +1,4 @@
-"""Malformed answers to the calls of `counts.yaml`: each makes at most the counts of its call unknown.
+"""Malformed answers to the calls of `counts.yaml`: each makes no more unknown than the counts of its call.
 
 `FUZZ_ROUNDS=20000 pytest tests/collectors/service_quotas/test_count_mutations.py` tries more malformed
 answers, and another FUZZ_SEED chooses others.
@@ -28,7 +28,7 @@ from tests.fake_aws import SERVICE_MODELS, FakeAws
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "400"))  # malformed answers that are tried
 SEED = os.environ.get("FUZZ_SEED", "")
 ITEMS = "abc"  # each list has one item for each letter
-# Each makes all counts of a group unknown.
+# Each of these errors makes all counts of a group unknown.
 EXPECTED_ERRORS = (ExpressionError, HeadroomError, ClientError, BotoCoreError)
 
 # The CHANGES that add no items.
@@ -54,7 +54,7 @@ def with_suffix(value: Any, suffix: str) -> Any:
 
 
 def text_of(name: str) -> str:
-    """Return a text for a member of an answer, an empty one for a page token: the page is the last."""
+    """Return a text for a member of an answer; of a page token the empty text, which ends the list."""
     page_words = ("token", "marker", "next", "cursor", "position")
     return "" if any(word in name.lower() for word in page_words) else name or "x"
 
@@ -72,7 +72,7 @@ def answers_to(calls: tuple[Operation, ...]) -> Answers:
 
 
 async def counts_of(group: CountGroup, answers: Answers) -> Mapping[Any, Count | ExpressionError]:
-    """Return the counts of a group from answers; none where the group fails with an expected error."""
+    """Return the counts of a group from answers; no counts if the group fails with an expected error."""
     try:
         return await count(BudgetedCalls(FakeAws(malformed=True, **answers).scan, CallBudget(10**6)), group)
     except EXPECTED_ERRORS:

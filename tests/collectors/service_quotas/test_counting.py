@@ -45,7 +45,7 @@ def group(**declared: Any) -> CountGroup:
 
 
 async def count_quota(aws: FakeAws, **declared: Any) -> Count:
-    """Return the count of QUOTA by a declaration. Raises its ExpressionError."""
+    """Return the count of QUOTA by a declaration. Raises ExpressionError if the count is one."""
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
     if isinstance(result := counts[QUOTA], ExpressionError):
         raise result
@@ -90,7 +90,7 @@ async def test_a_path_may_select_items_and_a_response_may_lack_the_list() -> Non
 
 
 @pytest.mark.parametrize(("count_of", "expected"), [("all", 5), ("per_parent", 3)])
-async def test_the_number_is_the_sum_over_all_parents_or_that_of_the_largest_parent(
+async def test_the_number_is_the_sum_over_all_parents_or_the_number_of_the_largest_parent(
     count_of: str, expected: int
 ) -> None:
     aws = FakeAws(
@@ -120,7 +120,7 @@ async def test_only_the_numbers_of_the_largest_items_are_returned() -> None:
     assert min(largest.owners.values()) == 20
 
 
-async def test_the_numbers_of_parents_are_returned_where_a_quota_holds_for_each_parent() -> None:
+async def test_the_numbers_of_parents_are_returned_if_a_quota_holds_for_each_parent() -> None:
     aws = FakeAws(
         list_buckets=buckets("logs", "web"), get_bucket_lifecycle_configuration=rules_of(logs=2, web=3)
     )
@@ -128,7 +128,7 @@ async def test_the_numbers_of_parents_are_returned_where_a_quota_holds_for_each_
     assert (await count_quota(aws, **{**RULES_PER_BUCKET, "count": "all"})).owners == {}
 
 
-async def test_the_count_is_0_where_there_are_no_parents() -> None:
+async def test_the_count_is_0_without_parents() -> None:
     assert await count_number(FakeAws(list_buckets=buckets()), **RULES_PER_BUCKET) == 0
 
 
@@ -149,7 +149,7 @@ async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
         await count_number(aws, **RULES_PER_BUCKET)
 
 
-async def test_no_items_are_requested_where_there_are_too_many_parents() -> None:
+async def test_no_items_are_requested_of_too_many_parents() -> None:
     names = [f"b{n}" for n in range(MAX_PARENTS + 1)]
     aws = FakeAws(list_buckets=buckets(*names), get_bucket_lifecycle_configuration={})
     with pytest.raises(TooManyParentsError, match="at most 1,000 items of ListBuckets"):
@@ -184,7 +184,7 @@ async def test_a_path_to_a_value_that_is_no_list_is_an_error() -> None:
         await count_number(FakeAws(list_web_acls=acls), **declaration)
 
 
-def test_counts_of_the_same_calls_are_one_group() -> None:
+def test_counts_by_the_same_calls_are_one_group() -> None:
     declaration = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
     declared = {
         "L-00000001": declaration,

@@ -1,4 +1,4 @@
-"""Responses of Service Quotas that violate its model: an invalid item affects only the quota of that item.
+"""Responses of Service Quotas that violate its model: an invalid item affects only its own quota.
 
 `FUZZ_ROUNDS=5000 pytest tests/collectors/service_quotas/test_mutations.py` tries more mutations.
 """
@@ -24,8 +24,8 @@ from tests.fake_aws import FakeAws
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # mutations of each response
 NOW = 1_700_000_000.0
 CODES = ("L-00000001", "L-00000002", "L-00000003")
-# As ListServices returns them; only one is valid.
-SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
+# Items of ListServices; only one is valid.
+LISTED_SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
 MUTATED_INDEX = 1  # the index of the mutated item among three items
 DIMENSIONS = {"Service": "Glue", "Type": "Resource", "Class": "None"}
 USAGE: dict[str, Any] = {
@@ -34,7 +34,7 @@ USAGE: dict[str, Any] = {
     "MetricStatisticRecommendation": "Maximum",
 }
 
-Results = Mapping[str, Any]  # what a reader finds, by quota code
+Results = Mapping[str, Any]  # the findings of a reader, by quota code
 
 
 def glue_quota(code: str) -> Quota:
@@ -141,7 +141,11 @@ async def series_of_lists(items: Any, metrics: Any = None) -> Results:
     metrics: the metrics that ListMetrics returns; None: the usage metric of each quota.
     """
     published = {"Metrics": [*map(metric_of, CODES)] if metrics is None else metrics}
-    answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **list_responses(items)}
+    answers = {
+        "list_metrics": published,
+        "list_services": {"Services": LISTED_SERVICES},
+        **list_responses(items),
+    }
     scan = Scan(FakeAws(malformed=True, now=NOW, **answers).cell)
     series_by_code = {series.resource.path[1]: series async for series in quotas(scan)}
     assert scan.failures == []
@@ -153,6 +157,7 @@ async def series_of_metrics(items: Any) -> Results:
     return await series_of_lists([*map(list_entry, CODES)], metrics=items)
 
 
+# By name: a function that returns the findings from items, and one that returns the item of a quota code.
 READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Results]], Callable[[str], dict[str, Any]]]] = {
     "quotas in lists": (quotas_of_lists, list_entry),
     "values in lists": (values_of_lists, list_entry),
@@ -165,8 +170,8 @@ READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Results]], Callable[[str],
 
 @pytest.mark.parametrize("reader", READERS)
 async def test_an_invalid_item_affects_no_other_quota(reader: str) -> None:
-    read, describe = READERS[reader]
-    items = [describe(code) for code in CODES]
+    read, item_of = READERS[reader]
+    items = [item_of(code) for code in CODES]
     results_before = await read(items)
     assert results_before.keys() == {*CODES}
     for mutation, mutated in mutations_of_item(items, MUTATED_INDEX, ROUNDS, reader):

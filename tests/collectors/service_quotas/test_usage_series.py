@@ -25,7 +25,7 @@ PUBLISHED = {(name, SORTED_DIMENSIONS) for name in METRIC_NAMES}
 
 
 async def list_quota(service: str = "kinesis", **members: Any) -> ListedQuota:
-    """Return a quota as `list_quotas` reads it. members: of its entry in the list of Service Quotas."""
+    """Return a quota as `list_quotas` reads it. members: those of its entry in the list."""
     entry = {"QuotaCode": "L-00000001", "QuotaName": "Shards", "Value": 100.0, **members}
     aws = FakeAws(list_service_quotas={"Quotas": [entry]}, list_aws_default_service_quotas={"Quotas": []})
     (quota,) = await list_quotas_of(aws, service)
@@ -59,13 +59,14 @@ async def test_calls_are_a_sum_whatever_statistic_aws_recommends() -> None:
     )
 
 
-async def test_numbers_of_resources_are_levels_even_where_aws_recommends_a_sum() -> None:
+async def test_numbers_of_resources_are_levels_even_if_aws_recommends_a_sum() -> None:
     observed = usage_series(await list_quota(UsageMetric=RESOURCE_COUNT), PUBLISHED)
     assert observed
     level = metric("ResourceCount", "Maximum", 300, zero_when_absent=False)
     assert (observed.signal, observed.usage, observed.throttled) == ("resources", highest(level), None)
 
 
+# By where the period is told: members of the quota's entry, and seconds.
 PERIODS: dict[str, tuple[dict[str, Any], float]] = {
     "none": ({}, 1),
     "a second": ({"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}}, 1),
@@ -90,12 +91,10 @@ async def test_calls_are_compared_over_the_period_of_the_quota(
     assert observed.usage == per_second(metric("CallCount", "Sum")).scaled(seconds)
 
 
-async def test_throttled_calls_are_throttled_demand_where_aws_publishes_them() -> None:
+async def test_throttled_calls_are_throttled_demand_if_aws_publishes_them() -> None:
     quota = await list_quota(UsageMetric=CALLS)
-    without_throttle_count, observed = (
-        usage_series(quota, PUBLISHED - {("ThrottleCount", SORTED_DIMENSIONS)}),
-        usage_series(quota, PUBLISHED),
-    )
+    observed = usage_series(quota, PUBLISHED)
+    without_throttle_count = usage_series(quota, PUBLISHED - {("ThrottleCount", SORTED_DIMENSIONS)})
     assert without_throttle_count and observed
     assert without_throttle_count.throttled is None
     assert observed.throttled == per_second(metric("ThrottleCount", "Sum"))
@@ -123,12 +122,10 @@ async def test_messages_of_sns_are_a_flow_though_their_metric_is_a_count_of_reso
 
 
 async def test_any_other_metric_has_the_recommended_statistic_or_else_the_maximum() -> None:
-    for recommended, stat in (("Sum", "Sum"), ("", "Maximum"), ("Median", "Maximum")):
-        members = {
-            **CALLS,
-            "MetricName": "Bytes",
-            "MetricStatisticRecommendation": recommended or "Maximum",
-        }
+    for recommended, stat in (("Sum", "Sum"), (None, "Maximum"), ("Median", "Maximum")):
+        members = {**CALLS, "MetricName": "Bytes"}
+        if recommended:
+            members["MetricStatisticRecommendation"] = recommended
         observed = usage_series(await list_quota(UsageMetric=members), PUBLISHED)
         assert observed and isinstance(observed.usage, Usage)
         assert (observed.signal, [metric.stat for metric in observed.usage.metrics]) == ("other", [stat])
@@ -193,7 +190,7 @@ def published_metric(members: dict[str, Any], **further_dimensions: str) -> set[
     }
 
 
-async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metric() -> None:
+async def test_the_usage_is_that_of_the_largest_part_if_each_part_has_a_metric() -> None:
     members = {"UsageMetric": usage_metric_of("ECR", "Images") | {"MetricName": "ResourceCount"}}
     parts = [f"repository-{number:03}" for number in range(MAX_PARTS + 1)]
     quota = await list_quota("ecr", **members)
@@ -206,17 +203,12 @@ async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metri
         resource_ids = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
         assert (observed.usage.op, resource_ids) == (Op.MAX, parts[: min(number, MAX_PARTS)])
         assert bool(observed.bounded_because) is (number > MAX_PARTS)
-    assert (
-        usage_series(
-            await list_quota("kinesis", UsageMetric=RESOURCE_COUNT),
-            {("ResourceCount", (*SORTED_DIMENSIONS, ("X", "y")))},
-        )
-        is None
-    )
+    metric_of_unknown_part = {("ResourceCount", (*SORTED_DIMENSIONS, ("X", "y")))}
+    assert usage_series(await list_quota(UsageMetric=RESOURCE_COUNT), metric_of_unknown_part) is None
 
 
-async def test_overrides_match_their_quotas_and_metrics_and_no_others() -> None:
-    # By service code, quota code, and the dimensions Service and Resource: read, period and throttled_in.
+async def test_an_override_matches_only_its_quota_or_metric() -> None:
+    # By service code, quota code, and the dimensions Service and Resource: `read`, `period`, `throttled_in`.
     cases: dict[tuple[str, str, str, str], tuple[Any, ...]] = {
         ("emr-serverless", "L-D05C8A75", "", ""): (ReadAs.LEVEL, None, None),
         ("emr-serverless", "L-00000001", "", ""): (None, None, None),
@@ -228,9 +220,8 @@ async def test_overrides_match_their_quotas_and_metrics_and_no_others() -> None:
         ("kinesis", "L-00000001", "Kinesis", "ListShards"): (None, None, None),
     }
     for (service_code, code, service, resource), expected in cases.items():
-        override = override_of(
-            Quota(service=service_code, code=code), {"Service": service, "Resource": resource}
-        )
+        dimensions = {"Service": service, "Resource": resource}
+        override = override_of(Quota(service=service_code, code=code), dimensions)
         assert (override.read, override.period, override.throttled_in) == expected
     quotas_of_overrides = [override.quota for override in read_overrides() if override.quota]
     assert all(
@@ -298,7 +289,7 @@ def quota_of_resource(arn: str, value: float, **members: Any) -> dict[str, Any]:
     }
 
 
-async def test_values_of_resources_are_listed_where_a_quota_holds_for_each_resource() -> None:
+async def test_values_of_resources_are_listed_if_a_quota_holds_for_each_resource() -> None:
     params_of_lists: list[dict[str, Any]] = []
 
     def applied(**params: Any) -> dict[str, Any]:

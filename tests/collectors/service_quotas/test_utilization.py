@@ -1,4 +1,4 @@
-"""AWS's report of the utilization of quotas: waiting for it, its errors, and the quotas read from it."""
+"""AWS's report of the utilization of quotas: waiting for the report, its errors, and its quotas."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,15 +37,13 @@ def aws_with_report(
     *statuses: dict[str, Any], pages: Sequence[dict[str, Any]], malformed: bool = False
 ) -> FakeAws:
     """Return an AWS whose report has these statuses in turn, and is then ready and has these pages."""
-    remaining = [*statuses]
+    remaining_statuses = [*statuses]
 
     def answer(**params: Any) -> Any:
         assert params["ReportId"] == "r-1"
-        response = (
-            remaining.pop(0)
-            if remaining and params["MaxResults"] == 1
-            else pages[int(params.get("NextToken", 0))]
-        )
+        asks_for_status = params["MaxResults"] == 1
+        page = pages[int(params.get("NextToken", 0))]
+        response = remaining_statuses.pop(0) if remaining_statuses and asks_for_status else page
         return {"ReportId": "r-1", "Status": COMPLETED, **response}
 
     return FakeAws(
@@ -80,7 +78,7 @@ async def test_each_call_for_a_report_is_taken_from_the_call_budget() -> None:
     assert budget.calls_left == 10 - len(aws.calls) == 7
 
 
-MALFORMED = {
+MALFORMED_ENTRIES = {
     "an empty entry": {},
     "a malformed code": entry("L-1"),
     "no utilization": entry(percent=None),
@@ -91,7 +89,7 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("malformed", MALFORMED_ENTRIES.values(), ids=MALFORMED_ENTRIES)
 async def test_a_malformed_entry_is_left_out_and_affects_no_other_quota(malformed: dict[str, Any]) -> None:
     aws = aws_with_report(pages=[{"Quotas": [malformed, entry("L-00000002")]}], malformed=True)
     assert {quota.code for quota in (await read(aws)).quotas} == {"L-00000002"}
