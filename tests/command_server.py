@@ -23,9 +23,9 @@ import msgspec
 from collectors.builtin import builtin_registry
 from monitor.cli.main import main
 
-DESCRIPTORS = 5  # of each command; see above
+DESCRIPTORS_PER_COMMAND = 5  # as the docstring of this module says
 
-# What commands import when they run: all modules of these packages, and IMPORTED_MODULES.
+# Commands import these when they run: all modules of IMPORTED_PACKAGES, and IMPORTED_MODULES.
 IMPORTED_PACKAGES = (
     "monitor.cli",
     "monitor.config",
@@ -50,7 +50,7 @@ class CommandLine(msgspec.Struct):
 
 
 class CommandServer:
-    """Forks a process for each command, and reports how it ended. reports: a pipe for each process id."""
+    """Forks a process for each command, and reports how it ended. reports: the report pipe by process id."""
 
     def __init__(self, requests: socket.socket) -> None:
         self.requests = requests
@@ -61,7 +61,7 @@ class CommandServer:
         signal.signal(signal.SIGCHLD, self.report_ended)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, which close the socket
         while True:
-            _, descriptors, _, _ = socket.recv_fds(self.requests, 1, DESCRIPTORS)
+            _, descriptors, _, _ = socket.recv_fds(self.requests, 1, DESCRIPTORS_PER_COMMAND)
             if not descriptors:
                 return None
             *streams, request, report = descriptors
@@ -74,7 +74,7 @@ class CommandServer:
                 os.close(stream)
 
     def fork(self, report: int) -> int:
-        """Fork, and report the process id before the end of the process can be reported."""
+        """Fork; return 0 in the fork, else its process id, which is reported before the fork's end can be."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         self.reports[pid] = report

@@ -1,9 +1,10 @@
 """Settings of all tests.
 
-Hypothesis has no deadlines, as they depend on how busy the machine is. The garbage collector is off while the
-test modules are imported. Otherwise the import takes twice as long, as the collector searches a million
-objects that live until the end. These objects are then frozen, so that no later collection searches them.
-If the catalogue cannot be read, that is reported once; otherwise each module that uses it would report it.
+Hypothesis has no deadlines, because the time of a test depends on how busy the machine is. The garbage
+collector is off while the test modules are imported. Otherwise the import takes twice as long: the collector
+searches a million objects that live until the end. These objects are then frozen, so that no later
+collection searches them. If the catalogue cannot be read, that is reported once; otherwise each module that
+uses it would report it.
 """
 
 import gc
@@ -16,7 +17,7 @@ from collectors.builtin import builtin_registry
 from collectors.declaration_error import DeclarationError
 
 # These files take longest, so they run first. Otherwise a worker might begin one of them when the other
-# workers have ended. The first two files wait for minutes of real time to pass.
+# workers have already ended. The first two files wait until minutes of real time have passed.
 SLOWEST_FILES = (
     "test_demo_story.py",
     "test_push.py",

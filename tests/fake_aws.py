@@ -29,7 +29,7 @@ from tests.metric_units import unit_conflicts
 from tests.published_metrics import unpublished_metrics
 from tests.registries import REGISTRY
 
-# The words in which AWS documents that a parameter must not be sent beside a page's token.
+# With these words, AWS documents that a parameter must not be sent beside a page's token.
 REJECTED_BESIDE_TOKEN = re.compile(
     r"(can't|cannot) specify this parameter if you specify (?:the )?(?:<code>)?NextToken", re.I
 )
@@ -40,7 +40,7 @@ ACCOUNT_ID = "123456789012"
 
 
 def denied(operation: str = "Operation", code: str = "AccessDeniedException") -> ClientError:
-    """The error of a call that is denied."""
+    """Return the error of a denied call."""
     return ClientError(
         {"Error": {"Code": code, "Message": f"not authorized to perform {operation}"}}, operation
     )
@@ -199,7 +199,7 @@ class FakeAws:
         self.regions: set[tuple[str, str]] = set()  # service and region of each client
         self.registry = CollectorRegistry()
         services = SERVICE_MODELS.get_available_services()
-        # So high that no call waits.
+        # These rates are so high that no call waits.
         rates = {"kinesis:DescribeLimits": 1000.0} | dict.fromkeys(services, 1000.0)
         clients = FakeClientCache(self)
         self.cell = FakeCell(
@@ -220,9 +220,8 @@ class FakeAws:
             (observed.signal, observed.resource.display_name): observed
             async for observed in function(self.scan)
         }
-        for service in (
-            collector.service for collector in REGISTRY.collectors if function in collector.scans
-        ):
+        services = [collector.service for collector in REGISTRY.collectors if function in collector.scans]
+        for service in services:
             signals = REGISTRY.services[service].signals
             problems = [
                 text

@@ -82,7 +82,7 @@ class FakeCredentials(Credentials):
 
 
 def fake_credentials() -> Credentials:
-    """Credentials for a cell of a fake AWS."""
+    """Return credentials for a cell of a fake AWS."""
     return FakeCredentials()
 
 

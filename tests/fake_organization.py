@@ -21,30 +21,32 @@ MODEL: Any = SERVICE_MODELS.get_service_model("organizations")
 
 
 def account_item(account_id: str, name: str, state: str = "ACTIVE") -> dict[str, Any]:
-    """An account as AWS lists it: with `State`, and without the former `Status`."""
+    """Return an account as AWS lists it: with `State`, and without the former `Status`."""
     return {"Id": account_id, "Name": name, "State": state, "Email": f"root-{account_id}@example.org"}
 
 
 class FakeOrganization:
     """Lists `accounts`. Answers other requests for the account to which their credentials belong.
 
-    Credentials are those of a role in one of the accounts; any others belong to OWN_ACCOUNT.
-    failure: the error code of all responses of Organizations; empty for none. closed: accounts that deny
-    every call. roles: the roles that were assumed, each with the caller's access key. list_count: how many
-    lists were read to their end. tags: by account. tag_denied_accounts: accounts whose
-    tags AWS denies to list. tag_calls: the accounts whose tags were requested.
+    Credentials of a role belong to the account of the role, all others to OWN_ACCOUNT.
+
+    failure: the error code of all responses of Organizations; empty for none. closed_accounts: accounts that
+    deny every call. roles: the roles that were assumed, each with the caller's access key. list_count: how
+    many lists were read to their end. tags: by account. tag_denied_accounts: accounts whose tags AWS refuses
+    to list. tag_calls: the accounts whose tags were requested. read_accounts: accounts whose metrics were
+    requested.
     """
 
     def __init__(self, *accounts: dict[str, Any]) -> None:
         self.url, self.failure = "", ""
         self.accounts = list(accounts)
-        self.closed: set[str] = set()
+        self.closed_accounts: set[str] = set()
         self.roles: list[tuple[str, str]] = []
         self.list_count = 0
         self.tags: dict[str, dict[str, str]] = {}
         self.tag_denied_accounts: set[str] = set()
         self.tag_calls: list[str] = []
-        self.read_accounts: set[str] = set()  # accounts whose metrics were requested
+        self.read_accounts: set[str] = set()
 
     @classmethod
     @asynccontextmanager
@@ -70,7 +72,7 @@ class FakeOrganization:
         if service == "organizations":
             operation = request.headers["X-Amz-Target"].partition(".")[2]
             return self._organizations(operation, json.loads(body), account)
-        if account in self.closed and service != "sts":
+        if account in self.closed_accounts and service != "sts":
             return denied_query(f"the account {account} is closed")
         if service == "monitoring":
             self.read_accounts.add(account)
@@ -109,7 +111,7 @@ class FakeOrganization:
         if params["Action"] == "AssumeRole":
             self.roles.append((params["RoleArn"], key))
             role_account = params["RoleArn"].split(":")[4]
-            if role_account in self.closed:
+            if role_account in self.closed_accounts:
                 return denied_query(f"sts:AssumeRole in {role_account} is not allowed")
             return answer("AssumeRole", ASSUMED.format(account=role_account))
         if params["Action"] == "GetCallerIdentity":
@@ -123,13 +125,13 @@ ASSUMED = """<Credentials><AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessK
 
 
 def answer(action: str, content: str) -> web.Response:
-    """A response of the query protocol."""
+    """Return a response of the query protocol."""
     text = f"<{action}Response><{action}Result>{content}</{action}Result></{action}Response>"
     return web.Response(text=text, content_type="text/xml")
 
 
 def denied_query(message: str) -> web.Response:
-    """A denial in the query protocol. Clients of other protocols know the denial by its status."""
+    """Return a denial in the query protocol. Clients of other protocols know the denial by its status."""
     text = (
         f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
     )

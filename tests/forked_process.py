@@ -62,7 +62,7 @@ class ForkedProcess:
         return await asyncio.shield(self._ended)
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """Wait for the end; return what is unread of standard output and of standard error."""
+        """Wait for the end; return the unread rest of standard output and of standard error."""
         output, errors, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
         return output, errors
 
@@ -79,7 +79,7 @@ class ForkedProcess:
 
 
 async def pipe_reader(descriptor: int) -> asyncio.StreamReader:
-    """Return a reader of a pipe, which closes the pipe at its end."""
+    """Return a reader of a pipe. It closes the pipe when the pipe ends."""
     reader = asyncio.StreamReader()
     protocol, pipe = asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)

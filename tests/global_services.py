@@ -1,4 +1,4 @@
-"""Declarations of a global service (DNS) and a regional one (topics), and an AWS on loopback with both."""
+"""Declarations of a global service (DNS) and a regional service (topics), and an AWS with both."""
 
 import json
 import re
@@ -75,7 +75,7 @@ DENIED = """<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
 
 
 def signal(**fields: Any) -> dict[str, Any]:
-    """An entry of the catalogue with these fields, and defaults for the others."""
+    """Return a signal of the catalogue with these fields, and defaults for the others."""
     return {
         "title": "Size",
         "unit": "items",
@@ -107,19 +107,22 @@ CATALOGUE = (
 
 
 def global_registry(dns: str = DNS) -> Registry:
-    """The registry of both services. dns: the declaration of the global service."""
+    """Return the registry of both services. dns: the declaration of the global service."""
     declarations = [parse_declaration(text.encode(), "own.yaml") for text in (dns, TOPICS)]
     assert [problem for declaration in declarations for problem in botocore_problems(declaration)] == []
     return build_registry(map(collector_of, declarations), map(Service.model_validate, CATALOGUE))
 
 
 class GlobalAws:
-    """An AWS that counts calls by service and signing region. denied: the services that deny everything."""
+    """An AWS on loopback that counts calls by service and signing region.
+
+    denied: the services that deny everything. metrics: the numbers of requested metrics, by namespace and
+    region.
+    """
 
     def __init__(self, *denied: str) -> None:
         self.denied, self.url = denied, ""
         self.calls: Counter[tuple[str, str]] = Counter()
-        # The numbers of requested metrics, by namespace and region.
         self.metrics: Counter[tuple[str, str]] = Counter()
 
     @classmethod

@@ -19,7 +19,7 @@ async def serve_http(
     tls: ssl.SSLContext | None = None,
     host: str = "127.0.0.1",
 ) -> AsyncIterator[int]:
-    """Serve until the context exits, and yield the port. Requests then open have a second to end."""
+    """Serve until the context exits; yield the port. Requests that are open then have a second to end."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

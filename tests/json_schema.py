@@ -1,4 +1,4 @@
-"""Validation of JSON by a schema. The library is imported only when it is used, as its import takes 1.5 s."""
+"""Validation of JSON by a schema. The library is imported only when it is used: that takes 1.5 s."""
 
 from collections.abc import Mapping
 from importlib import import_module

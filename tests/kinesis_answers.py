@@ -1,4 +1,4 @@
-"""Kinesis's responses about its streams."""
+"""Responses of Kinesis about its streams."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ SHARD_LIMITS = {
 
 
 def stream_names(*streams: str) -> dict[str, Any]:
-    """The answer of ListStreams."""
+    """Return a response of ListStreams."""
     return {"StreamNames": list(streams), "HasMoreStreams": False}
 
 
 def stream_summary(name: str, shards: int, **more: Any) -> dict[str, Any]:
-    """The answer of DescribeStreamSummary for a provisioned stream. more: further fields."""
+    """Return a response of DescribeStreamSummary for a provisioned stream. more: further or other fields."""
     return {
         "StreamDescriptionSummary": {
             "StreamName": name,

@@ -6,7 +6,7 @@ from collectors.base import PER_MINUTE, Metric, Observed, Op, Usage
 from rules.signals import Signal
 from rules.units import COUNT, Unit
 
-# By operation, the terms in the unit of its result. The last term of READER_LAG is the written amount.
+# By operation: the terms that have the unit of its result. The last term of READER_LAG is the written amount.
 TERMS_IN_UNIT = {
     Op.SUM: slice(None),
     Op.MAX: slice(None),
@@ -23,13 +23,13 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
     Only metrics that are added up or compared are checked: a weight other than 1 or PER_MINUTE may change the
     unit.
     """
-    throttled = signal.throttled_unit or COUNT
+    throttled_unit = signal.throttled_unit or COUNT
     formulas = {
         "usage": (observed.usage, signal.unit),
         "upper_bound": (observed.upper_bound, signal.unit),
         "published_limit": (observed.published_limit, signal.unit),
-        "throttled": (observed.throttled, throttled),
-        "served": (observed.served, throttled),
+        "throttled": (observed.throttled, throttled_unit),
+        "served": (observed.served, throttled_unit),
     }
     return [
         f"{signal.id}: {name} is in {unit}, {metric.name} in {metric.unit}"

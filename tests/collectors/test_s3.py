@@ -1,4 +1,4 @@
-"""S3: the request rates of prefixes, as the filters of request metrics count them."""
+"""S3: the request rates of prefixes, which the filters of request metrics count."""
 
 import json
 import shlex
@@ -117,8 +117,8 @@ async def test_the_rates_of_a_filter_that_is_narrowed_by_tags_or_access_point_ar
 
 
 async def test_filters_of_the_same_prefix_with_different_tags_have_separate_series() -> None:
-    older = [{"Key": "version", "Value": "older"}]
-    series = await filter_series(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
+    other_tags = [{"Key": "version", "Value": "older"}]
+    series = await filter_series(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, other_tags)))
     assert {resource for _, resource in series} == {
         "media/x/ (filter filter-0)",
         "media/x/ (filter filter-1)",
@@ -128,9 +128,9 @@ async def test_filters_of_the_same_prefix_with_different_tags_have_separate_seri
 
 
 async def test_a_filter_of_the_prefix_alone_replaces_filters_of_prefix_and_tag() -> None:
-    narrowed = {"And": {"Prefix": "uploads/", "Tags": TAGS}}
+    narrowed_filter = {"And": {"Prefix": "uploads/", "Tags": TAGS}}
     series = await filter_series(
-        narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"}
+        narrowed_filter, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"}
     )
     assert {resource for _, resource in series} == {"media/uploads/", "media/logs/"}
     reads = series["prefix_read_rate", "media/uploads/"]
@@ -141,7 +141,7 @@ async def test_a_filter_of_the_prefix_alone_replaces_filters_of_prefix_and_tag()
 async def test_a_prefix_within_another_prefix_has_its_own_series() -> None:
     series = await filter_series({"Prefix": "a/"}, {"Prefix": "a/b/"})
     assert {resource for _, resource in series} == {"media/a/", "media/a/b/"}
-    assert [observed.bounded_because for observed in series.values()] == [None] * 6
+    assert [observed.bounded_because for observed in series.values()] == [None] * 2 * len(SIGNALS)
 
 
 def proposed_filter(reason: Unobservable) -> dict[str, Any]:
@@ -294,7 +294,7 @@ async def test_a_bucket_that_cannot_be_queried_affects_only_itself() -> None:
     assert failures == [("ListBucketMetricsConfigurations", "secret", "AccessDenied")]
 
 
-async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_it_uses() -> None:
     aws = FakeAws(
         list_buckets={"Buckets": [{"Name": "media"}]},
         get_bucket_location={"LocationConstraint": "eu-west-1"},
@@ -317,7 +317,7 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
         ("/a", ["/"]),
     ],
 )
-async def test_a_prefix_is_a_part_of_the_folders_above_it_and_a_narrowed_filter_is_a_part_of_its_prefix(
+async def test_a_prefix_has_the_folders_above_it_as_ancestors_and_a_narrowed_filter_has_its_prefix(
     prefix: str, folders: list[str]
 ) -> None:
     for filter_ in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):
@@ -325,6 +325,6 @@ async def test_a_prefix_is_a_part_of_the_folders_above_it_and_a_narrowed_filter_
             list_buckets=bucket_list("media"), list_bucket_metrics_configurations=configuration_list(filter_)
         )
         async for observed in buckets(aws.scan):
-            parents = set(observed.resource.ancestor_paths)
-            assert {("media", folder) for folder in folders} <= parents
-            assert (("media", prefix) in parents) is ("And" in filter_)
+            ancestors = set(observed.resource.ancestor_paths)
+            assert {("media", folder) for folder in folders} <= ancestors
+            assert (("media", prefix) in ancestors) is ("And" in filter_)

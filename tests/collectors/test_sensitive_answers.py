@@ -1,4 +1,4 @@
-"""Tests that collectors keep only the members of answers that they name, and drop all other members.
+"""Collectors keep only the members of answers that they name, and drop all other members.
 
 Answers contain keys of VPN connections and of BGP sessions, environment variables of functions, and members
 that AWS will add. So the tests put a secret text into each member that no collector names, and then search
@@ -22,21 +22,21 @@ from tests.collectors.test_python_mutations import LISTS, answers_of
 from tests.fake_aws import FakeAws, FakeClient, FakeClientCache, pagination_of
 from tests.monitor.polling.inventories import BY_SERVICE, FakeAccount
 
-SECRET = "a-secret-that-nobody-named"
+SECRET = "a-secret-that-nobody-named_members"
 CASES = list(read_cases(TABLES))
-NOT_SEARCHED = (type, ModuleType, FunctionType, FakeAws, FakeClient, FakeClientCache)
+NOT_SEARCHED_TYPES = (type, ModuleType, FunctionType, FakeAws, FakeClient, FakeClientCache)
 TAG_MEMBERS = {"key", "value", "tagkey", "tagvalue"}
 
 
-def secret_text(named: frozenset[str], name: str) -> str:
+def secret_text(named_members: frozenset[str], name: str) -> str:
     """Return a secret as the text of a member; no text if the collector names it, or may read it as a tag."""
-    return "" if name in named or name.lower() in TAG_MEMBERS else f"{SECRET}: {name}"
+    return "" if name in named_members or name.lower() in TAG_MEMBERS else f"{SECRET}: {name}"
 
 
 class SecretClient(FakeClient):
-    """A client that answers with a secret in each member that the collector does not name."""
+    """A client that answers with a secret in each member that is not in `named_members`."""
 
-    named: frozenset[str] = frozenset()
+    named_members: frozenset[str] = frozenset()
 
     async def respond(self, method: str, answer: Any, params: Any) -> Any:
         response = await super().respond(method, answer, params)
@@ -44,13 +44,13 @@ class SecretClient(FakeClient):
         pages = pagination_of(self.service, operation.name)
         tokens = [pages.output_token, pages.more_results] if pages else []
         tokens += [output for _, output in pages.further_tokens] if pages else []
-        named = self.named | {*filter(None, tokens), "NextToken"}
-        return with_all_members(response, operation.output_shape, partial(secret_text, named))
+        named_members = self.named_members | {*filter(None, tokens), "NextToken"}
+        return with_all_members(response, operation.output_shape, partial(secret_text, named_members))
 
 
-def answer_with_secrets(aws: FakeAws, named: frozenset[str]) -> None:
-    """Make a fake AWS answer with a secret in each member that is not in `named`."""
-    client_type = type("NamingClient", (SecretClient,), {"named": named})
+def answer_with_secrets(aws: FakeAws, named_members: frozenset[str]) -> None:
+    """Make a fake AWS answer with a secret in each member that is not in `named_members`."""
+    client_type = type("NamingClient", (SecretClient,), {"named_members": named_members})
     cache_type = type("NamingCache", (FakeClientCache,), {"client_type": client_type})
     aws.cell.clients = cache_type(aws)
 
@@ -61,12 +61,12 @@ def names_of(service: str) -> frozenset[str]:
         text = (TABLES.parents[1] / "collectors" / f"{service}.yaml").read_text()
         return frozenset(re.findall(r"\w+", text))
     module = sys.modules[BY_SERVICE[service].scans[0].__module__]
-    sources = [inspect.getsource(source) for source in (module, *_helpers(module))]
-    return frozenset(name for text in sources for name in re.findall(r"[\"']([\w.]+)[\"']", text))
+    texts = [inspect.getsource(source) for source in (module, *_helpers(module))]
+    return frozenset(name for text in texts for name in re.findall(r"[\"']([\w.]+)[\"']", text))
 
 
 def _helpers(module: ModuleType) -> list[ModuleType]:
-    """Return the modules of `collectors` from which a module imports a name."""
+    """Return the modules of `collectors` from which a module imports names."""
     names = {getattr(value, "__module__", "") for value in vars(module).values()}
     return [sys.modules[name] for name in names if str(name).startswith("collectors.")]
 
@@ -74,7 +74,7 @@ def _helpers(module: ModuleType) -> list[ModuleType]:
 def secrets_within(*roots: Any) -> list[str]:
     """Return the texts that contain a secret, in these objects and the objects that they refer to."""
     gc.collect()
-    texts = texts_within(roots, NOT_SEARCHED)
+    texts = texts_within(roots, NOT_SEARCHED_TYPES)
     return [text[:200] for text in texts if SECRET in text]
 
 

@@ -92,11 +92,11 @@ def test_a_service_with_only_one_file_is_reported(folder: Path, name: str) -> No
 def test_a_service_whose_name_differs_from_its_file_is_reported(folder: Path) -> None:
     change(folder / "rules" / "ours.yaml", "service: ours", "# A comment.\nservice: hours")
     assert problems(folder) == [
-        "rules/ours.yaml:2: service: expected ours, the name of the file, found hours",
+        "rules/ours.yaml:2: service: expected ours, the name of the file, found hours"
     ]
 
 
-def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
+def test_a_service_with_the_name_of_a_built_in_service_is_reported(folder: Path) -> None:
     for name in ("collectors", "rules"):
         change(folder / name / "ours.yaml", "service: ours", "service: sqs")
         (folder / name / "ours.yaml").rename(folder / name / "sqs.yaml")
@@ -107,7 +107,7 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [OWN_RUNBOOK, *OTHER_TITLES])
-def test_names_of_headrooms_own_pages_are_taken(folder: Path, name: str) -> None:
+def test_a_service_with_the_name_of_a_page_of_headroom_is_reported(folder: Path, name: str) -> None:
     for kind in ("collectors", "rules"):
         change(folder / kind / "ours.yaml", "service: ours", f"service: {name}")
         (folder / kind / "ours.yaml").rename(folder / kind / f"{name}.yaml")

@@ -24,7 +24,7 @@ def queue_list(*names: str, **more: str) -> dict[str, Any]:
 
 
 async def signals_and_queues(*names: str, **attributes: str) -> set[tuple[str, str]]:
-    """Return the signal and the queue of each series, where all queues have these attributes."""
+    """Return the signal and the queue of each series if all queues have these attributes."""
     aws = FakeAws(list_queues=queue_list(*names), get_queue_attributes={"Attributes": attributes})
     return set(await aws.run_scan(queues))
 
@@ -49,7 +49,7 @@ async def test_the_usage_of_a_fifo_queue_is_the_rate_of_its_busiest_action() -> 
     assert series["fifo_in_flight", "orders.fifo"].usage == total(not_visible.of(QueueName="orders.fifo"))
 
 
-async def test_the_number_of_calls_is_between_a_tenth_of_the_messages_and_their_number() -> None:
+async def test_the_number_of_calls_is_between_a_tenth_of_the_number_of_messages_and_that_number() -> None:
     aws = FakeAws(list_queues=queue_list("orders.fifo"), get_queue_attributes={})
     calls = (await aws.run_scan(queues))["fifo_api_rate", "orders.fifo"]
     assert calls.upper_bound is not None
@@ -60,7 +60,7 @@ async def test_the_number_of_calls_is_between_a_tenth_of_the_messages_and_their_
 
 
 @pytest.mark.parametrize(
-    ("attributes", "high_throughput"),
+    ("attributes", "has_high_throughput"),
     [
         (HIGH_THROUGHPUT, True),
         ({"DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}, False),
@@ -69,12 +69,12 @@ async def test_the_number_of_calls_is_between_a_tenth_of_the_messages_and_their_
     ],
 )
 async def test_the_attributes_of_a_fifo_queue_decide_its_signals(
-    attributes: dict[str, str], high_throughput: bool
+    attributes: dict[str, str], has_high_throughput: bool
 ) -> None:
     standard_rates = {"fifo_message_rate_batched", "fifo_api_rate"}
     high_rates = {"fifo_high_throughput_message_rate", "fifo_high_throughput_api_rate"}
     found = {signal for signal, _ in await signals_and_queues("orders.fifo", **attributes)}
-    assert found == {"fifo_in_flight"} | (high_rates if high_throughput else standard_rates)
+    assert found == {"fifo_in_flight"} | (high_rates if has_high_throughput else standard_rates)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_message_limit_is_ten_times_the_call_limit_in_every_region() -> None
     assert messages.by_region == {region: 10 * limit for region, limit in calls.by_region.items()}
 
 
-async def test_a_page_size_is_requested_as_sqs_returns_only_one_page_without_it() -> None:
+async def test_a_page_size_is_requested_because_sqs_returns_only_one_page_without_it() -> None:
     requested = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -140,7 +140,7 @@ async def test_a_queue_that_cannot_be_queried_affects_only_its_rates() -> None:
     assert failures == [("GetQueueAttributes", "secret.fifo")]
 
 
-async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_it_uses() -> None:
     aws = FakeAws(list_queues=queue_list("orders.fifo"), get_queue_attributes={})
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)

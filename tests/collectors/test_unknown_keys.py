@@ -1,4 +1,4 @@
-"""Keys, such as instance types, that no table of a declaration has: the limit is unknown."""
+"""A key that no table of a declaration has, such as a new instance type, makes the limit unknown."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,11 +10,11 @@ from collectors.declaration import Declaration
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, read_cases, run_case
 
-WITH_TABLES = [declaration for declaration in DECLARATIONS.values() if declaration.tables]
+DECLARATIONS_WITH_TABLES = [declaration for declaration in DECLARATIONS.values() if declaration.tables]
 # Declarations with a table whose keys are texts, such as instance types, and not numbers.
-WITH_TEXT_KEYS = [
+DECLARATIONS_WITH_TEXT_KEYS = [
     declaration
-    for declaration in WITH_TABLES
+    for declaration in DECLARATIONS_WITH_TABLES
     if any(not key.isdigit() for table in declaration.tables.values() for key in table)
 ]
 CASES = list(read_cases(TABLES))
@@ -44,8 +44,11 @@ def texts(value: Any) -> Iterator[str]:
 def keys_in(case: Case, declaration: Declaration) -> set[str]:
     """Return the texts in a case's answers that are or contain a key of a table, as `db.r6g.large` does."""
     keys = {key for table in declaration.tables.values() for key in table}
-    found = {text for answer in case.answers.values() for text in texts(answer)}
-    return {text for text in found if not keys.isdisjoint({text, *text.split("."), text.partition(".")[2]})}
+
+    def has_key(text: str) -> bool:
+        return not keys.isdisjoint({text, *text.split("."), text.partition(".")[2]})
+
+    return {text for answer in case.answers.values() for text in texts(answer) if has_key(text)}
 
 
 async def series_of(case: Case, declaration: Declaration) -> Mapping[str, Mapping[str, Any]]:
@@ -54,7 +57,7 @@ async def series_of(case: Case, declaration: Declaration) -> Mapping[str, Mappin
 
 
 def changed_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the limits after a change that are known and differ from the limits before."""
+    """Return the known limits after a change that differ from the limits before."""
     return [
         f"{name}: {field} was {series.get(field)}, is {after[name][field]}"
         for name, series in before.items()
@@ -63,18 +66,20 @@ def changed_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     ]
 
 
-@pytest.mark.parametrize("declaration", WITH_TABLES, ids=lambda declaration: declaration.service)
+@pytest.mark.parametrize("declaration", DECLARATIONS_WITH_TABLES, ids=lambda declaration: declaration.service)
 async def test_a_limit_from_a_table_is_unknown_if_the_table_is_empty(declaration: Declaration) -> None:
-    empty = declaration.model_copy(update={"tables": {name: {} for name in declaration.tables}})
+    with_empty_tables = declaration.model_copy(update={"tables": {name: {} for name in declaration.tables}})
     changed_count = 0
     for case in (case for case in CASES if case.service == declaration.service):
-        before, after = await series_of(case, declaration), await series_of(case, empty)
+        before, after = await series_of(case, declaration), await series_of(case, with_empty_tables)
         assert changed_limits(before, after) == []
         changed_count += sum(before[name] != after.get(name) for name in before)
     assert changed_count, "no series depends on the tables"
 
 
-@pytest.mark.parametrize("declaration", WITH_TEXT_KEYS, ids=lambda declaration: declaration.service)
+@pytest.mark.parametrize(
+    "declaration", DECLARATIONS_WITH_TEXT_KEYS, ids=lambda declaration: declaration.service
+)
 async def test_a_key_that_no_table_has_never_gets_the_limit_of_a_similar_key(
     declaration: Declaration,
 ) -> None:

@@ -13,7 +13,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
 def locked_versions(lock: str) -> dict[str, str]:
-    """The versions that a lock file names, by project."""
+    """Return the versions that a lock file names, by project."""
     text = (ROOT / lock).read_text("utf-8")
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", text, re.MULTILINE))
 
@@ -29,9 +29,8 @@ def test_the_bill_of_materials_names_all_packages_of_the_lock(lock: str, tmp_pat
     assert {name: component["version"] for name, component in components.items()} == locked_versions(lock)
     for component in components.values():
         assert component["purl"].startswith("pkg:pypi/")
-        assert [found for each in component["externalReferences"] for found in each.get("hashes", ())], (
-            component["name"]
-        )
+        references = component["externalReferences"]
+        assert any(reference.get("hashes") for reference in references), component["name"]
 
 
 @pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.lock")))
@@ -42,6 +41,6 @@ def test_a_lock_has_names_versions_and_hashes_only(lock: str) -> None:
 
 
 def test_the_image_has_the_versions_of_an_installation() -> None:
-    plain, image = locked_versions("requirements.lock"), locked_versions("requirements-image.lock")
-    assert plain.items() <= image.items()
+    installation, image = locked_versions("requirements.lock"), locked_versions("requirements-image.lock")
+    assert installation.items() <= image.items()
     assert "opentelemetry-sdk" in image and "moto" not in image

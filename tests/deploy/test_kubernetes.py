@@ -32,14 +32,14 @@ def manifests(name: str = "headroom.yaml") -> list[Manifest]:
     return [*yaml.safe_load_all((MANIFESTS / name).read_text("utf-8"))]
 
 
-def of_kind(kind: str) -> Manifest:
+def only_of_kind(kind: str) -> Manifest:
     """Return the only object of a kind in headroom.yaml."""
-    (found,) = (manifest for manifest in manifests() if manifest["kind"] == kind)
-    return found
+    (manifest_of_kind,) = (manifest for manifest in manifests() if manifest["kind"] == kind)
+    return manifest_of_kind
 
 
 def pod() -> Manifest:
-    spec: Manifest = of_kind("StatefulSet")["spec"]["template"]["spec"]
+    spec: Manifest = only_of_kind("StatefulSet")["spec"]["template"]["spec"]
     return spec
 
 
@@ -75,13 +75,13 @@ def test_the_container_may_write_only_its_data_and_has_no_privilege() -> None:
     assert pod()["automountServiceAccountToken"] is False
     writable = {mount["name"] for mount in container()["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"data", "tmp"}
-    (claim,) = of_kind("StatefulSet")["spec"]["volumeClaimTemplates"]
+    (claim,) = only_of_kind("StatefulSet")["spec"]["volumeClaimTemplates"]
     assert claim["metadata"]["name"] == "data"
 
 
 def test_references_between_the_manifests_match() -> None:
-    labels = of_kind("StatefulSet")["spec"]["template"]["metadata"]["labels"]
-    service, policy = of_kind("Service"), of_kind("NetworkPolicy")
+    labels = only_of_kind("StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    service, policy = only_of_kind("Service"), only_of_kind("NetworkPolicy")
     (monitor,) = manifests("servicemonitor.yaml")
     assert service["spec"]["selector"].items() <= labels.items()
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
@@ -91,17 +91,17 @@ def test_references_between_the_manifests_match() -> None:
     assert service["spec"]["ports"][0]["targetPort"] in ports
     probes = [container()[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
     assert [probe["path"] for probe in probes] == ["/-/healthy", "/-/healthy", "/-/ready"]
-    assert pod()["serviceAccountName"] == of_kind("ServiceAccount")["metadata"]["name"]
+    assert pod()["serviceAccountName"] == only_of_kind("ServiceAccount")["metadata"]["name"]
 
 
-def test_headroom_s_labels_win_over_those_of_the_target() -> None:
+def test_labels_of_headroom_win_over_labels_of_the_target() -> None:
     (monitor,) = manifests("servicemonitor.yaml")
     assert monitor["apiVersion"] == OPERATOR_API
     assert [endpoint["honorLabels"] for endpoint in monitor["spec"]["endpoints"]] == [True]
 
 
 def test_headroom_accepts_its_configuration() -> None:
-    text = of_kind("ConfigMap")["data"]["headroom.yaml"]
+    text = only_of_kind("ConfigMap")["data"]["headroom.yaml"]
     config = parse_config(text.encode(), "headroom.yaml", ConfigContext())
     assert config.listen_address == ("0.0.0.0", container()["ports"][0]["containerPort"])
 
@@ -129,17 +129,17 @@ def test_the_templates_of_a_chart_use_each_value_and_no_other(chart: str) -> Non
 )
 def test_a_chart_holds_the_generated_files(chart: str, folder: str, generated: str) -> None:
     """The folder of a chart is a link, which Helm follows when it packages or installs the chart."""
-    linked, source = CHARTS / chart / "files" / folder, ROOT / "dashboards" / generated
-    texts = [
-        {path.name: path.read_bytes() for path in chart_folder.iterdir()} for chart_folder in (linked, source)
-    ]
-    assert texts[0] == texts[1] != {}
+    link, source = CHARTS / chart / "files" / folder, ROOT / "dashboards" / generated
+    linked_files, files = (
+        {path.name: path.read_bytes() for path in place.iterdir()} for place in (link, source)
+    )
+    assert linked_files == files != {}
 
 
 @pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
 def test_a_release_with_all_files_fits_into_the_secret_of_helm(chart: str) -> None:
-    """Helm stores JSON with the files in base64 and the rendered texts; compressed, and again in base64."""
-    paths = [path for path in (CHARTS / chart).glob("files/*/*")]
+    """Helm stores compressed JSON in base64. The JSON has the files, in base64, and the rendered texts."""
+    paths = [*(CHARTS / chart).glob("files/*/*")]
     files = [{"name": str(path), "data": b64encode(path.read_bytes()).decode()} for path in paths]
     manifest = "\n".join(path.read_text("utf-8") for path in paths)
     release = json.dumps({"manifest": manifest, "chart": {"files": files}}).encode()

@@ -1,4 +1,4 @@
-"""Helpers for the tests of access control: an application with authentication, and its clients."""
+"""A server with authentication, and its clients, for the tests of access control."""
 
 import time
 from base64 import b64encode

@@ -24,10 +24,11 @@ from monitor.schema.types import ConfigContext
 SECRET = "hunter2-hunter2-hunter2"
 HASH = "$scrypt$ln=4,r=8,p=1$MTIzNDU2Nzg$MTIzNDU2NzgxMjM0NTY3OA"
 ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
+CI = "name: ci, token_env: TOKEN"  # the keys of an entry of `tokens`
 
 
 def parse(text: str, folder: Path = Path()) -> Config:
-    """Parse a configuration. folder: where the files that the text names are."""
+    """Parse a configuration. folder: the folder of the files that the text names."""
     return parse_config(text.encode(), "headroom.yaml", ConfigContext(ENVIRON, folder))
 
 
@@ -79,14 +80,10 @@ def test_a_configured_password_hash_is_parsed_and_never_shown() -> None:
         ("2030-12-31T12:00:00+02:00", datetime(2030, 12, 31, 12, tzinfo=timezone(timedelta(hours=2)))),
     ],
 )
-def test_expiry_of_a_token_is_a_date_or_a_time(expires: str, moment: datetime) -> None:
-    assert (
-        auth_of(f"{{tokens: [{{name: ci, token_env: TOKEN, expires: {expires}}}]}}").tokens[0].expires
-        == moment
-    )
+def test_a_token_expires_at_the_begin_of_a_day_or_at_a_time(expires: str, moment: datetime) -> None:
+    assert auth_of(f"{{tokens: [{{{CI}, expires: {expires}}}]}}").tokens[0].expires == moment
 
 
-CI = "name: ci, token_env: TOKEN"  # the keys of an entry of `tokens`
 PROXY = "header: X-User, from: [10.0.0.1]"  # the keys of `proxy`
 INVALID_AUTH: list[tuple[str, str]] = [
     ("{}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),

@@ -25,7 +25,7 @@ from tests.monitor.access.authenticated_server import (
 from tests.monitor.fleet_server import error_of
 
 SERIES, RELOAD, METRICS = ("GET", "/api/v1/series"), ("POST", "/-/reload"), ("GET", "/metrics")
-# Addresses from which requests come. AUTH trusts the first two; the second is the first, mapped to IPv6.
+# Addresses of peers. AUTH trusts the first two; the second is the first, mapped to IPv6.
 PROXY, MAPPED_PROXY, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
 SECRETS = (
     READER_TOKEN,
@@ -52,7 +52,7 @@ async def response_to(server: AuthenticatedServer, call: Call, peer: str, header
         return await client.request(*call, headers=headers)
 
 
-# The request, its peer and headers.
+# By name: the request, the address of its peer, and its headers.
 PERMITTED_REQUESTS: dict[str, tuple[Call, str, dict[str, Any]]] = {
     "a token with the role read": (SERIES, STRANGER, bearer(READER_TOKEN)),
     "the scheme in capitals": (SERIES, STRANGER, {"Authorization": f"BEARER   {READER_TOKEN} "}),
@@ -97,7 +97,7 @@ TWO_NAMES = [("X-Forwarded-User", "carol"), ("X-Forwarded-User", "ada")]
 TWO_ROLES = [("X-Forwarded-User", "carol"), ("X-Role", "read"), ("X-Role", "operate")]
 LOG_IN = "log in first: expected a user and password or a bearer token or a name in X-Forwarded-User from"
 
-# The request, its peer and headers; the status, the reason that is counted, and a part of the error.
+# By name: request, peer and headers; then the status, the reason that is counted, and a part of the error.
 DENIED_REQUESTS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     "no credentials": (SERIES, STRANGER, {}, 401, "missing", LOG_IN),
     "an empty header": (SERIES, STRANGER, {"Authorization": ""}, 401, "missing", LOG_IN),
@@ -314,7 +314,7 @@ async def test_a_browser_gets_the_denial_as_a_page(server: AuthenticatedServer) 
 
 
 @pytest.mark.parametrize(("users", "challenges"), [((), 1), (AUTH["users"], 2)])
-async def test_basic_authentication_is_offered_where_users_are_configured(
+async def test_basic_authentication_is_offered_if_users_are_configured(
     server: AuthenticatedServer, users: Any, challenges: int
 ) -> None:
     server.configure({"tokens": AUTH["tokens"], "users": users})
@@ -322,7 +322,7 @@ async def test_basic_authentication_is_offered_where_users_are_configured(
     assert len(response.headers.get_list("www-authenticate")) == challenges
 
 
-async def test_every_password_is_wrong_where_no_users_are_configured(server: AuthenticatedServer) -> None:
+async def test_every_password_is_wrong_if_no_users_are_configured(server: AuthenticatedServer) -> None:
     server.configure({"tokens": AUTH["tokens"]})
     response = await response_to(server, SERIES, STRANGER, basic("", ""))
     assert (response.status_code, server.failures()) == (401, {"password": 1})
@@ -386,7 +386,7 @@ async def test_without_auth_settings_no_login_is_needed(server: AuthenticatedSer
     assert (await response_to(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200
 
 
-HOSTS = {  # by the header Host: the status
+STATUS_BY_HOST = {  # the header Host, and the status
     "localhost": 200,
     "LOCALHOST:4070": 200,
     "127.0.0.1:4070": 200,
@@ -402,16 +402,15 @@ HOSTS = {  # by the header Host: the status
 }
 
 
-@pytest.mark.parametrize(("host", "status"), HOSTS.items())
+@pytest.mark.parametrize(("host", "status"), STATUS_BY_HOST.items())
 async def test_without_auth_settings_only_loopback_host_names_are_served(
     server: AuthenticatedServer, host: str, status: int
 ) -> None:
     """Another site may let its name resolve to this machine (DNS rebinding)."""
     server.configure(None)
     assert (await response_to(server, SERIES, STRANGER, {"Host": host.encode()})).status_code == status
-    assert (
-        await response_to(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})
-    ).status_code == 200
+    probe = await response_to(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})
+    assert probe.status_code == 200
     server.configure(AUTH)
     headers = {"Host": "rebound.example.org", **bearer(READER_TOKEN)}
     assert (await response_to(server, SERIES, STRANGER, headers)).status_code == 200

@@ -97,7 +97,7 @@ async def test_the_author_of_an_action_on_the_page_is_the_logged_in_user(
         assert [silence.author for silence in silences.stored] == [author]
 
 
-async def test_the_author_of_an_action_over_the_api_names_the_token(
+async def test_the_author_of_an_action_over_the_api_is_the_token_followed_by_the_claimed_name(
     server: AuthenticatedServer, alert: str
 ) -> None:
     body = {"author": "ann", "comment": "on it"}
@@ -175,10 +175,8 @@ async def test_requests_from_another_site_are_rejected_despite_the_browsers_cred
     server: AuthenticatedServer, alert: str, headers: dict[str, str], credentials: Any, peer: str
 ) -> None:
     silences = server.server.alerting.engine.silences
-    ack, silence = (
-        {"author": "x", "comment": "y"},
-        {"matchers": ['service="s3"'], "duration": 60, "author": "x", "comment": "y"},
-    )
+    ack = {"author": "x", "comment": "y"}
+    silence = {"matchers": ['service="s3"'], "duration": 60, **ack}
     async with server.client(peer, **credentials) as client:
         form = {"token": (await load_page(client, "/alerts")).token, "author": "x", "duration": "1 h"}
         for path, body in (

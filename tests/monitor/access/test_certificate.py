@@ -1,4 +1,4 @@
-"""A real TLS server: the certificate that it presents, before and after its files change."""
+"""A real TLS server: the certificate that it presents before and after the files change."""
 
 import asyncio
 import logging
@@ -183,14 +183,14 @@ async def test_a_new_certificate_is_presented_and_open_connections_stay_open(
 async def test_a_certificate_with_another_kind_of_key_replaces_the_old_certificate(
     tls: TlsServer, tmp_path: Path
 ) -> None:
-    """OpenSSL keeps a certificate for each kind of key: the old one must not be presented any more."""
+    """OpenSSL keeps one certificate for each kind of key: the old one must not be presented any more."""
     write_certificate(tmp_path, "two", trustme.KeyType.RSA)
     await tls.wait_for_certificate("two")
     write_certificate(tmp_path, "three")
     await tls.wait_for_certificate("three")
 
 
-# Functions that make the pair of files in a folder unusable.
+# By name: functions that make the certificate or the key in a folder unusable.
 BREAK_FILES: dict[str, Callable[[Path], object]] = {
     "the key of another certificate": lambda folder: replace(
         folder / "tls.key", CA.issue_cert("x").private_key_pem.bytes()
@@ -201,7 +201,7 @@ BREAK_FILES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("case", BREAK_FILES)
-async def test_a_broken_pair_is_reported_once_and_the_old_pair_stays_in_force(
+async def test_unusable_files_are_reported_once_and_the_old_certificate_stays_in_force(
     tls: TlsServer, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = (tmp_path / "tls.key").read_text()

@@ -25,7 +25,7 @@ ENDED = b"event: ended\ndata: 1\n\n"
 
 
 class Clock:
-    """The clock that decides whether credentials have expired; it begins a second before EXPIRY."""
+    """A clock that decides whether credentials have expired; it starts at a second before EXPIRY."""
 
     def __init__(self) -> None:
         self.now = EXPIRY - 1
@@ -98,7 +98,7 @@ async def test_a_token_that_expires_ends_an_open_event_stream(
         assert browser.status == 401
 
 
-# The headers and the peer of a page, and the change of settings that removes its credentials.
+# By name: headers and peer of an open page, and the change of settings that removes its credentials.
 CREDENTIALS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "a token": (bearer(READER_TOKEN), "192.0.2.1", {"tokens": []}),
     "another token with the same name": (

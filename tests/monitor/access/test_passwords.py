@@ -37,7 +37,7 @@ def test_a_hash_matches_only_its_own_password() -> None:
 
 
 def test_a_hash_made_by_another_program_is_accepted() -> None:
-    """The third test vector in section 12 of RFC 7914, whose digest has 64 bytes."""
+    """Checks the third test vector in section 12 of RFC 7914, whose digest has 64 bytes."""
     digest = bytes.fromhex(
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
         "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"
@@ -79,7 +79,7 @@ def test_a_text_that_is_no_password_hash_is_rejected(text: str) -> None:
 
 
 class Checks(ThreadPoolExecutor):
-    """The executor of the event loop, which counts the checks of passwords.
+    """The executor of the event loop. count: how many checks of passwords were started.
 
     may_run: checks wait until it is set.
     """
@@ -100,7 +100,7 @@ class Checks(ThreadPoolExecutor):
 
 @pytest.fixture
 async def checks() -> AsyncIterator[Checks]:
-    """The executor of password checks; a test can make the checks wait."""
+    """The executor of password checks; they wait while a test clears `may_run`."""
     checks = Checks()
     asyncio.get_running_loop().set_default_executor(checks)
     yield checks
@@ -112,7 +112,7 @@ def users_named(*names: str, max_cached: int = MAX_CACHED) -> Users:
     return Users([UserConfig.model_validate(entry) for entry in entries], max_cached)
 
 
-async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks) -> None:
+async def test_right_passwords_are_cached_and_wrong_passwords_are_not(checks: Checks) -> None:
     users = users_named("ada", "bob")
     for _ in range(3):
         user = await users.find(b"ada", b"password of ada")

@@ -38,7 +38,7 @@ async def run_command(*arguments: str, **environ: str) -> tuple[int | None, str]
         return process.returncode, (out + errors).decode()
 
 
-async def test_all_urls_but_probes_need_a_login_and_commands_send_their_token(
+async def test_all_urls_except_probes_need_a_login_and_commands_send_their_token(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")
@@ -166,10 +166,8 @@ def test_serve_rejects_a_public_address_without_authentication(
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["serve", "--listen", listen])
     assert result.exit_code == 2
-    assert (
-        result.stderr.startswith("listen: expected a loopback address")
-        and len(result.stderr.splitlines()) == 1
-    )
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("listen: expected a loopback address")
     (tmp_path / "headroom.yaml").write_text(f'listen: "{listen}"\n')
     for command in (["config", "check"], ["serve"]):
         result = CliRunner().invoke(app, command)
@@ -180,16 +178,16 @@ def test_serve_rejects_a_public_address_without_authentication(
 
 
 @pytest.mark.parametrize(
-    ("piped", "password"),
+    ("piped_text", "password"),
     [("hunter2\n", b"hunter2"), ("pässwörd\r\n", "pässwörd".encode()), ("two words", b"two words")],
 )
-def test_password_hash_prints_the_hash_of_the_piped_password(piped: str, password: bytes) -> None:
-    result = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
+def test_password_hash_prints_the_hash_of_the_piped_password(piped_text: str, password: bytes) -> None:
+    result = CliRunner().invoke(app, ["config", "password-hash"], input=piped_text)
     assert result.exit_code == 0
     assert PasswordHash.parse(result.stdout.strip()).matches(password)
 
 
-@pytest.mark.parametrize("piped", ["", "\n", "a\nb\n", "a\x00b"])
-def test_text_that_cannot_be_a_password_is_rejected(piped: str) -> None:
-    result = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
+@pytest.mark.parametrize("piped_text", ["", "\n", "a\nb\n", "a\x00b"])
+def test_text_that_cannot_be_a_password_is_rejected(piped_text: str) -> None:
+    result = CliRunner().invoke(app, ["config", "password-hash"], input=piped_text)
     assert (result.exit_code, result.stdout) == (2, "")

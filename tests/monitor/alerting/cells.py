@@ -8,14 +8,15 @@ from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
 from monitor.polling.timings import DEFAULT_TIMINGS
 
 POLL_INTERVAL, INVENTORY_INTERVAL = 300.0, 600.0  # seconds between two reads
-METRICS = ""  # takes the place of a service for reads of metrics
+METRICS = ""  # in place of a service: a read of metrics
 FailuresOf = Callable[[str, str, str], Sequence[Failure]]  # takes account, region and service
 
 
 class SimulatedCells:
-    """The cells of accounts. failures_of: returns the failures of a read.
+    """The cells of accounts.
 
-    name: the name of all accounts; if it is empty, names are made from the ids.
+    failures_of: returns the failures of a read. name: the name of all accounts; if it is empty, names are
+    made from the ids.
     """
 
     def __init__(
@@ -32,18 +33,17 @@ class SimulatedCells:
             for region in regions
             for service in (METRICS, *services)
         }
-        self._due = dict.fromkeys(self._runs, 0.0)
+        self._due_at = dict.fromkeys(self._runs, 0.0)
 
     def step(self, now: float) -> MonitorStatus:
         """Read what is due at `now`, in epoch seconds, and return the status after it."""
         for target, run in self._runs.items():
-            if now >= self._due[target]:
+            if now >= self._due_at[target]:
                 run.start(now)
                 run.end(self.failures_of(*target), now)
-                interval = INVENTORY_INTERVAL if target[2] else POLL_INTERVAL
-                self._due[target] = now + (
-                    DEFAULT_TIMINGS.confirmation_delay if run.needs_confirmation else interval
-                )
+                interval = POLL_INTERVAL if target[2] == METRICS else INVENTORY_INTERVAL
+                delay = DEFAULT_TIMINGS.confirmation_delay if run.needs_confirmation else interval
+                self._due_at[target] = now + delay
         return self.status
 
     @property

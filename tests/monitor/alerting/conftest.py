@@ -1,4 +1,4 @@
-"""The stores on which tests of persistence run: each test runs on both."""
+"""The stores on which tests of persistence run: SQLite and memory. Each test runs on both."""
 
 from pathlib import Path
 

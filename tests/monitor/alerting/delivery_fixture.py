@@ -21,7 +21,7 @@ from tests.background import background
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.pending import NOW
 
-JOURNAL_NAME = "journal.db"  # of the file, in the folder of the storage
+JOURNAL_NAME = "journal.db"  # the name of the file in the folder of the storage
 ACCEPTED = result_of_status("it", 204)
 DOWN = result_of_status("it", 503)
 
@@ -44,7 +44,7 @@ class FakeReceiver:
 
 
 class DeliveryFixture:
-    """A delivery on a store. now: the time, in epoch seconds. random_numbers: for the jitter of retries."""
+    """A delivery on a store. now: epoch seconds. random_numbers: the jitter of retries is made of them."""
 
     def __init__(self, store: AlertStateStore) -> None:
         self.now = NOW
@@ -64,7 +64,7 @@ class DeliveryFixture:
         await self.delivery.commit({}, [row.notice for row in rows], rows)
 
     async def send_due(self, after: float = 0) -> list[list[int]]:
-        """Advance the clock, send what is due, and return the notice numbers of each notification."""
+        """Advance the clock by `after` seconds, send due notices; return their numbers, by notification."""
         self.now += after
         sent_before = len(self.receiver.sent)
         await self.delivery.senders["pager"].send_due()
@@ -77,11 +77,11 @@ class DeliveryFixture:
 @asynccontextmanager
 async def open_delivery(storage: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
     """Yield a fixture with one receiver, `pager`. storage: the folder of a journal, or a store in memory."""
-    store = (
-        storage
-        if isinstance(storage, MemoryStore)
-        else await Journal.open(storage / JOURNAL_NAME, now=lambda: NOW)
-    )
+    store: AlertStateStore
+    if isinstance(storage, MemoryStore):
+        store = storage
+    else:
+        store = await Journal.open(storage / JOURNAL_NAME, now=lambda: NOW)
     fixture = DeliveryFixture(store)
     fixture.configure_receiver()
     yield fixture

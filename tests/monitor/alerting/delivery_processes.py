@@ -39,17 +39,19 @@ RECEIVERS = ("first", "second")
 CHANGED_SCHEMA = (*MIGRATIONS, "CREATE TABLE extra (x TEXT); CREATE INDEX of_extra ON extra (x)")
 
 WRITES = ("pending notices", "notification", "result")
-MOMENTS = ("before the transaction", "in it", "before its commit", "after its commit")
+MOMENTS = ("before the transaction", "in the transaction", "before its commit", "after its commit")
 POINTS = (
     *(f"{write}: {moment}" for write in WRITES for moment in MOMENTS),
     "before an attempt",
     "while sending",
-    "after it was accepted",
+    "after the notification was accepted",
     "during a checkpoint",
     "while the schema is made",
     "while the schema is changed",
 )
 KILL_DELAY = 1e-4  # seconds for which a checkpoint runs before the kill
+LAST_NOTICE = 60  # of processes that are killed at a point
+ENDLESS = 10**9  # more notices than a process that is killed at random delivers
 
 
 STARTED = time.monotonic()
@@ -67,7 +69,7 @@ def nth_notice(number: int) -> Notice:
 
 
 class Killer:
-    """Kills this process when it reaches a point for the `times`-th time."""
+    """Kills this process when it reaches a point for the `times`-th time; the first time for the schema."""
 
     def __init__(self, point: str = "", times: int = 3) -> None:
         self.point, self.remaining = point, 1 if "schema" in point else times
@@ -99,7 +101,7 @@ class TracedJournalFile(JournalFile):
 
     def _trace(self, statement: str) -> None:
         if statement.startswith(("INSERT", "DELETE")):
-            self.killer.at(f"{self.write_name}: in it")
+            self.killer.at(f"{self.write_name}: in the transaction")
         elif statement.startswith("COMMIT"):
             self.killer.at(f"{self.write_name}: before its commit")
         elif statement.startswith("PRAGMA wal_checkpoint"):
@@ -111,7 +113,10 @@ class TracedJournalFile(JournalFile):
 
     def write(self, changes: RowChanges, history: Iterable[HistoryEntry]) -> None:
         rows = [row for (table, _), row in changes.items() if table is NOTIFICATIONS]
-        self.write_name = "pending notices" if not rows else "result" if rows[0] is None else "notification"
+        if not rows:
+            self.write_name = "pending notices"
+        else:
+            self.write_name = "result" if rows[0] is None else "notification"
         self.killer.at(f"{self.write_name}: before the transaction")
         super().write(changes, history)
         self.killer.at(f"{self.write_name}: after its commit")
@@ -135,7 +140,7 @@ async def send(port: int, killer: Killer, notification: Notification) -> Deliver
     killer.at("while sending")
     writer.write(request[len(request) // 2 :])
     status = int((await reader.readline()).split()[1])
-    killer.at("after it was accepted")
+    killer.at("after the notification was accepted")
     writer.close()
     return result_of_status("it", status)
 
@@ -154,8 +159,9 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
     delivery_task = asyncio.create_task(delivery.run())
     last = int(journal.rows_of(STATES)["last notice"].value) if journal.rows_of(STATES) else 0
     while last < until:
-        notices = [nth_notice(number) for number in range(last + 1, min(last + 1 + last % 4, until) + 1)]
-        last = notices[-1].number
+        end = min(last + 1 + last % 4, until)  # one to four notices at once
+        notices = [nth_notice(number) for number in range(last + 1, end + 1)]
+        last = end
         groups = [{"group": str(notice.number % ALERT_COUNT % GROUP_COUNT)} for notice in notices]
         rows = [
             pending_notice(notice, receiver, group=group, due=clock())
@@ -198,21 +204,19 @@ def wait_for_child(child: int) -> int:
 def run_killed_at(path: Path, port: int, point: str) -> dict[str, int]:
     """Run a process that completes, a process that is killed at a point, and another that completes.
 
-    Return their exit codes (`before`, `killed`, `after`), and the number of the last notice.
+    The first one is left out if the point is in the making of the schema. Return the exit codes (`before`,
+    `killed`, `after`), and the number of the last notice.
     """
-    first_exit_code = (
-        0
-        if point == "while the schema is made"
-        else wait_for_child(fork_child(path, port, 20, migrations=MIGRATIONS))
-    )
-    killed_exit_code = wait_for_child(
-        fork_child(path, port, 60, Killer(point), MIGRATIONS if "made" in point else CHANGED_SCHEMA)
-    )
+    is_first_process = point == "while the schema is made"
+    first_exit_code = 0
+    if not is_first_process:
+        first_exit_code = wait_for_child(fork_child(path, port, LAST_NOTICE // 3, migrations=MIGRATIONS))
+    migrations = MIGRATIONS if is_first_process else CHANGED_SCHEMA
     return {
         "before": first_exit_code,
-        "killed": killed_exit_code,
-        "after": wait_for_child(fork_child(path, port, 60)),
-        "notices": 60,
+        "killed": wait_for_child(fork_child(path, port, LAST_NOTICE, Killer(point), migrations)),
+        "after": wait_for_child(fork_child(path, port, LAST_NOTICE)),
+        "notices": LAST_NOTICE,
     }
 
 
@@ -223,7 +227,7 @@ def run_killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
     """
     killed_count = 0
     for _ in range(kills):
-        child = fork_child(path, port, 10**9)
+        child = fork_child(path, port, ENDLESS)
         time.sleep(random.uniform(0.005, 0.06))
         os.kill(child, signal.SIGKILL)
         killed_count += wait_for_child(child) == -signal.SIGKILL

@@ -68,28 +68,30 @@ LETTER_OF_KIND = {
     NoticeKind.RESOLVED: "R",
     NoticeKind.REPEATED: "r",
 }
-SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)  # settings with durations of 2 minutes
+SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)  # settings of series: the durations are 2 minutes
 AT_ONCE = {"group_wait": 0, "group_interval": 0}  # a route that does not wait
-ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}  # such a route for all alerts
+ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}  # a route for all alerts that does not wait
 
 
 def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **changes: Any) -> Config:
     """Return a configuration whose receivers get every notice at once. `changes` replace keys of the file.
 
-    receivers: of each, the name of a webhook, or the configuration of any receiver.
+    receivers: each is the name of a webhook, or the configuration of any receiver.
     """
-    configured = [
+    receiver_settings = [
         {"name": receiver, "type": "webhook", "url": "https://example.org/"}
         if isinstance(receiver, str)
         else receiver
         for receiver in receivers
     ]
-    return Config.model_validate({"receivers": configured, "route": ALL} | changes, context=ConfigContext())
+    return Config.model_validate(
+        {"receivers": receiver_settings, "route": ALL} | changes, context=ConfigContext()
+    )
 
 
 @asynccontextmanager
 async def open_store(storage: Path | MemoryStore) -> AsyncIterator[AlertStateStore]:
-    """Yield the store to use: the journal in a folder, or the given store in memory."""
+    """Yield a store: the journal in a folder, or the store in memory that is passed."""
     if isinstance(storage, MemoryStore):
         yield storage
         return
@@ -170,8 +172,8 @@ class AlertingHarness:
     ) -> None:
         """Set the result of reading the cell's resources and metrics; by default a success now.
 
-        succeeded: when a read last succeeded, in epoch seconds; None for never. unread: see `RunStatus`; by
-        default empty after a success.
+        succeeded: when a read last succeeded, in epoch seconds; -1 for now, None for never. unread: see
+        `RunStatus`; by default empty after a success.
         """
         succeeded_at = self.seconds if succeeded == -1.0 else succeeded
         if unread is None and succeeded_at is not None:
@@ -248,10 +250,10 @@ class AlertingHarness:
         return sent_letters
 
     def series(self, resource: str, settings: SeriesSettings = SHORT, **options: Any) -> Series:
-        """Return the series of a resource. It is added if it is new, and replaced if settings are given."""
-        present = self.fleet.series.get(key(resource))
-        if present and settings is SHORT and not options:
-            return present
+        """Return the series of a resource. It is added if it is new, and replaced if options are given."""
+        existing = self.fleet.series.get(key(resource))
+        if existing and settings is SHORT and not options:
+            return existing
         series = add(self.fleet, key(resource), settings, **options)
         self.fleet.confirmed[series.slot] = self.minute
         return series

@@ -11,7 +11,7 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 def notice(alert: str = "a", severity: Severity = Severity.WARNING, **changes: Any) -> Notice:
     """Return a notice that an alert on a Kinesis stream fires. `changes` replace its fields and labels.
 
-    The stream has the alert's id as its name, and the zone follows from the severity.
+    The name of the stream is the id of the alert, and the zone follows from the severity.
     """
     service, signal = changes.pop("service", "kinesis"), changes.pop("signal", "stream_write_bytes")
     resource = changes.pop("resource", alert)

@@ -39,7 +39,9 @@ def group(name: str, sizes: Sizes, *metrics: str) -> dict[str, Any]:
 def metric_value(metric: bytes, sizes: Sizes) -> float:
     """Return the value of a metric of a group with these sizes."""
     _, desired, maximum = sizes
-    return float(maximum if b"GroupMaxSize" in metric else 50 if b"CPU" in metric else desired)
+    if b"CPU" in metric:
+        return 50.0  # percent: within the band
+    return float(maximum if b"GroupMaxSize" in metric else desired)
 
 
 async def alerting_groups(
@@ -47,21 +49,22 @@ async def alerting_groups(
 ) -> set[str]:
     """Return the groups that get an alert. An inventory runs every ten minutes; the metrics are delayed.
 
-    groups: functions from a minute to the sizes of a group, by its name. metrics: those that are published.
+    groups: by name, a function that returns the sizes of the group in a minute. metrics: those that are
+    published.
     """
     resources = set()
     async with AlertingHarness.opened(folder, configuration(), minute=START_MINUTE) as harness:
         aws = FakeAws(describe_account_limits=LIMITS)
         inventory = inventory_of(aws.cell, harness.fleet, configuration(), account_name="prod")
-        requested: list[str] = []
-        verifier = LimitVerifier(lambda cell, service: requested.append(service))
+        requested_scans: list[str] = []
+        verifier = LimitVerifier(lambda cell, service: requested_scans.append(service))
         for minute in range(START_MINUTE, START_MINUTE + minutes):
             harness.minute, harness.seconds, aws.now = minute, minute * 60.0, minute * 60.0
             descriptions = [group(name, sizes_at(minute), *metrics) for name, sizes_at in groups.items()]
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": descriptions}
             # The last inventory before the action is a minute before it.
-            if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested:
-                requested.clear()
+            if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested_scans:
+                requested_scans.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
             for metric, row in harness.fleet.metrics(aws.cell.key).items():
                 sizes_at = next(sizes for name, sizes in groups.items() if name.encode() in metric)
@@ -92,7 +95,7 @@ async def test_a_scheduled_action_causes_no_alert(tmp_path: Path) -> None:
     assert await alerting_groups(tmp_path, {"web": sizes_raised}, *SIZE_METRICS[:2]) == set()
 
 
-async def test_a_scheduled_action_causes_no_alert_where_the_maximum_is_published(tmp_path: Path) -> None:
+async def test_a_scheduled_action_causes_no_alert_if_the_maximum_is_published(tmp_path: Path) -> None:
     assert await alerting_groups(tmp_path, {"web": sizes_raised}, *SIZE_METRICS) == set()
 
 

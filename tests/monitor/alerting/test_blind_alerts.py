@@ -50,9 +50,9 @@ def kinds_of(notices: Iterable[Notice]) -> str:
     return "".join(LETTER_OF_KIND[notice.kind] for notice in notices)
 
 
-# Places where reads fail: pairs of a region and a service.
+# Places at which reads fail: pairs of a region and a service.
 KINESIS = [(HERE, "kinesis")]
-POLL = [(HERE, "")]  # reads of metrics
+POLL = [(HERE, "")]  # a read of metrics
 ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 
 
@@ -118,9 +118,10 @@ async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
 
         def failure_once_an_hour(account: str, region: str, service: str) -> list[Failure]:
             hour = harness.seconds // 3600
-            is_failure = service == "" and region == HERE and hour not in failed_hours
-            failed_hours.add(hour) if is_failure else None
-            return [DENIED] if is_failure else []
+            if service or region != HERE or hour in failed_hours:
+                return []
+            failed_hours.add(hour)
+            return [DENIED]
 
         assert await read_cells(harness, cells, 12 * 60, failure_once_an_hour, step=30) == []
         assert len(failed_hours) >= 12
@@ -276,26 +277,24 @@ async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path:
         cells = cells_in(failures_of=failures_at(DENIED, at=[(HERE, ""), (THERE, "")]))
         await read_cells(harness, cells, 20)
         (first_notice,) = harness.engine.alerts.values()
-        for turn in range(40):
+        for turn in range(40):  # ten minutes, in which one cell and two cells alternate
             harness.seconds += 15
             status = cells.status
             harness.status = replace(status, cells=status.cells[: 1 + turn % 2])
             assert await harness.process() == []
-        (second_notice,) = harness.engine.alerts.values()
-        assert first_notice.number < second_notice.number <= first_notice.number + 10
+        (last_notice,) = harness.engine.alerts.values()
+        assert first_notice.number < last_notice.number <= first_notice.number + 10
 
 
 async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
-    """One alert for all accounts and regions, which is resolved as soon as the clock is right."""
+    """It is one alert for all accounts and regions, and is resolved as soon as the clock is right."""
     async with AlertingHarness.opened(tmp_path) as harness:
-        cells, checks = (
-            SimulatedCells([ACCOUNT, "9" * 12], [HERE, THERE], SERVICES, nothing_fails),
-            RunStatus(),
-        )
+        cells = SimulatedCells([ACCOUNT, "9" * 12], [HERE, THERE], SERVICES, nothing_fails)
+        checks = RunStatus()
 
-        async def process(number: int, skew: float) -> list[Notice]:
+        async def process(times: int, skew: float) -> list[Notice]:
             sent_before = len(harness.sent)
-            for _ in range(number):
+            for _ in range(times):
                 harness.seconds += 15
                 checks.end(clock_failures(skew), harness.seconds)
                 harness.status = replace(cells.step(harness.seconds), clock=replace(checks))
@@ -317,7 +316,7 @@ async def test_a_clock_that_was_never_compared_causes_no_alert(tmp_path: Path) -
         assert await read_cells(harness, cells_in(), 60) == []
 
 
-async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Path) -> None:
+async def test_denials_from_the_start_on_are_one_notice_that_names_all_places(tmp_path: Path) -> None:
     """Polls of a new process run soon, its collectors begin one after another, and groups wait."""
     async with AlertingHarness.opened(tmp_path, configuration(route={"receiver": "pager"})) as harness:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}

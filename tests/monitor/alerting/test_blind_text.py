@@ -129,7 +129,7 @@ def test_an_operation_is_named_by_its_iam_action(service: str, operation: str, a
     assert iam_action(service, operation, REGISTRY) == action
 
 
-def test_each_failure_class_but_late_has_a_remedy_and_each_has_a_text_for_its_end() -> None:
+def test_each_failure_class_except_late_has_a_remedy_and_every_class_has_a_text_for_its_end() -> None:
     without_remedy = {FailureClass.LATE}
     assert {*BY_CLASS} == {*FailureClass} - without_remedy
     assert len({end_text(kind) for kind in FailureClass}) == len(FailureClass)

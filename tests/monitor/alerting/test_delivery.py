@@ -65,10 +65,8 @@ async def test_a_receiver_that_needs_each_alert_gets_all_alerts_in_several_notif
     await deliveries.commit(
         *(pending_notice(notice(n, f"a{n}"), group={"x": "y"}) for n in range(MAX_LISTED_NOTICES + 3))
     )
-    assert [len(numbers) for numbers in await deliveries.send_due() + await deliveries.send_due()] == [
-        MAX_LISTED_NOTICES,
-        3,
-    ]
+    notifications = await deliveries.send_due() + await deliveries.send_due()
+    assert [len(numbers) for numbers in notifications] == [MAX_LISTED_NOTICES, 3]
     assert [notification.more for notification in deliveries.receiver.sent] == [0, 0]
 
 
@@ -229,13 +227,8 @@ async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(deliver
     for number in (1, 2, 3):
         await deliveries.commit(pending_notice(notice(number)))
         await deliveries.send_due()
-    assert [
-        dead_letter.notification.notices[0].number
-        for dead_letter in deliveries.delivery.senders["pager"].dead_letters
-    ] == [
-        2,
-        3,
-    ]
+    dead_letters = deliveries.delivery.senders["pager"].dead_letters
+    assert [dead_letter.notification.notices[0].number for dead_letter in dead_letters] == [2, 3]
     assert deliveries.metric("headroom_notices_dropped_total", reason="dead_letter") == 1
 
 

@@ -29,8 +29,8 @@ SERVICES = ("alb", "apigateway", "autoscaling", "dynamodb", "kinesis", "lambda",
 ROUTE = {"receiver": "pager"}  # with the default labels and times of groups
 
 
-async def denials() -> Mapping[str, Sequence[Failure]]:
-    """Return the failures of the real collectors in a region that denies everything, by service."""
+async def read_denials() -> Mapping[str, Sequence[Failure]]:
+    """Run the real collectors in a region that denies everything; return the failures by service."""
     answers: dict[str, Any] = {method: denied(method, "AccessDenied") for method in ACCESS_DENIED_METHODS}
     aws = FakeAws(**answers)
     inventory = inventory_of(aws.cell, Fleet())
@@ -41,7 +41,7 @@ async def denials() -> Mapping[str, Sequence[Failure]]:
 
 
 def denied_cells(failures_by_service: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
-    """Return the regions of all accounts. failures_by_service: in all regions but ALLOWED_REGION."""
+    """Return the cells of all accounts. failures_by_service: of reads in all regions but ALLOWED_REGION."""
     return SimulatedCells(
         ACCOUNTS,
         [ALLOWED_REGION, *DENIED_REGIONS],
@@ -51,7 +51,7 @@ def denied_cells(failures_by_service: Mapping[str, Sequence[Failure]]) -> Simula
 
 
 async def test_each_account_has_one_alert_that_names_the_denied_regions(tmp_path: Path) -> None:
-    failures_by_service = await denials()
+    failures_by_service = await read_denials()
     assert {failure.code for failures in failures_by_service.values() for failure in failures} == {
         "AccessDenied",
         "AccessDeniedException",
@@ -77,9 +77,11 @@ def with_policy_in_message(failures: Sequence[Failure]) -> Sequence[Failure]:
 async def test_a_denial_by_the_organization_is_one_alert_though_some_messages_do_not_name_the_policy(
     tmp_path: Path,
 ) -> None:
-    failures_by_service = await denials()
-    with_policy = {name: with_policy_in_message(failed) for name, failed in failures_by_service.items()}
-    cells = denied_cells({**with_policy, "sqs": failures_by_service["sqs"]})
+    failures_by_service = await read_denials()
+    named_policy = {
+        service: with_policy_in_message(failures) for service, failures in failures_by_service.items()
+    }
+    cells = denied_cells({**named_policy, "sqs": failures_by_service["sqs"]})
     async with AlertingHarness.opened(tmp_path, configuration(route=ROUTE)) as harness:
         await read_cells(harness, cells, 6 * 60, step=60)
         assert [notice.labels["cause"] for notice in harness.notices] == ["organization"] * len(ACCOUNTS)
@@ -92,7 +94,7 @@ async def test_a_denial_by_the_organization_is_one_alert_though_some_messages_do
 
 
 async def test_alerts_of_denied_regions_fire_and_are_resolved_once_for_each_account(tmp_path: Path) -> None:
-    cells = denied_cells(await denials())
+    cells = denied_cells(await read_denials())
     async with AlertingHarness.opened(tmp_path, configuration(route=ROUTE)) as harness:
         for minute in range(120):
             if minute == 60:
@@ -100,4 +102,6 @@ async def test_alerts_of_denied_regions_fire_and_are_resolved_once_for_each_acco
             harness.seconds += 60
             harness.status = cells.step(harness.seconds)
             await harness.process()
-        assert [notice.kind.value for notice in harness.notices] == ["firing"] * 3 + ["resolved"] * 3
+        assert [notice.kind.value for notice in harness.notices] == (
+            ["firing"] * len(ACCOUNTS) + ["resolved"] * len(ACCOUNTS)
+        )

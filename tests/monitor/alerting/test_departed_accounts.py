@@ -18,7 +18,7 @@ from tests.monitor.alerting.harness import AlertingHarness
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
-CLOSED = {ACCOUNT: "was suspended or closed"}
+CLOSED_ACCOUNT = {ACCOUNT: "was suspended or closed"}
 DENIED = Failure("ListAccounts", "", "AccessDeniedException", "You don't have permissions")
 NOT_IN_USE = Failure("ListAccounts", "", "AWSOrganizationsNotInUseException", "no organization")
 ROLE_DENIED = Failure("AssumeRole", "", "AccessDenied", "not allowed")
@@ -29,7 +29,7 @@ async def test_the_alerts_of_a_closed_account_are_resolved_with_the_reason(tmp_p
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..ccc")
         harness.fleet.drop(key("orders"))
-        harness.status = MonitorStatus(departed_accounts=CLOSED)
+        harness.status = MonitorStatus(departed_accounts=CLOSED_ACCOUNT)
         (resolved,) = await harness.process()
         assert (resolved.kind, resolved.resolution_reason) == (
             NoticeKind.RESOLVED,
@@ -46,7 +46,7 @@ async def test_the_alerts_of_an_account_that_is_closed_during_a_restart_are_reso
         await harness.run_minutes(orders="..ccc")
         minute = harness.minute
     async with AlertingHarness.opened(storage, minute=minute + 1) as harness:
-        harness.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
+        harness.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED_ACCOUNT)
         (resolved,) = await harness.process()
         assert resolved.resolution_reason == "its account was suspended or closed"
 
@@ -64,7 +64,8 @@ async def test_alerts_of_a_missing_account_are_resolved_only_if_the_list_of_acco
         harness.status = MonitorStatus(
             organizations=[organization], accounts=[other], inaccessible_accounts={"other": ROLE_DENIED}
         )
-        assert [notice.kind for notice in await harness.process()] == [NoticeKind.RESOLVED] * is_known
+        expected = [NoticeKind.RESOLVED] if is_known else []
+        assert [notice.kind for notice in await harness.process()] == expected
 
 
 async def test_the_blind_alert_of_an_account_is_resolved_when_the_account_is_closed(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ async def test_the_blind_alert_of_an_account_is_resolved_when_the_account_is_clo
             harness.status = cells.step(harness.seconds)
             await harness.process()
         assert len(harness.notices) == 1
-        harness.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
+        harness.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED_ACCOUNT)
         (resolved,) = await harness.process(60)
         assert resolved.summary.startswith(
             "name-123 is not monitored any more: it was suspended or closed, after"
@@ -110,14 +111,14 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         listing = RunStatus()
         assert await list_each_minute(harness, (), 5, listing) == []
         assert await list_each_minute(harness, [DENIED], 1, listing) == []
-        (blind,) = await list_each_minute(harness, [DENIED], 60, listing)
-        assert blind.summary == (
+        (blind_notice,) = await list_each_minute(harness, [DENIED], 60, listing)
+        assert blind_notice.summary == (
             "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
             "organization: You don't have permissions. Accounts that are known stay monitored; new ones are "
             "not."
         )
-        assert blind.labels["account"] == "organization"
-        (remedy,) = blind.remedy
+        assert blind_notice.labels["account"] == "organization"
+        (remedy,) = blind_notice.remedy
         assert "`organizations:ListAccounts`" in remedy
         assert "`management_role`" in remedy
         (resolved,) = await list_each_minute(harness, (), 3, listing)
@@ -136,7 +137,9 @@ async def test_each_failure_to_list_an_organization_has_its_own_remedy(
     failure: Failure, action: str, remedy: str, tmp_path: Path
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
-        (blind,) = await list_each_minute(harness, [failure], 10, RunStatus(), "organization acme")
-        assert blind.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
-        assert "the organization acme" in blind.summary
-        assert any(remedy in sentence for sentence in blind.remedy)
+        (blind_notice,) = await list_each_minute(harness, [failure], 10, RunStatus(), "organization acme")
+        assert blind_notice.summary.startswith(
+            f"{failure.code} of {action}: Headroom cannot list the accounts of"
+        )
+        assert "the organization acme" in blind_notice.summary
+        assert any(remedy in sentence for sentence in blind_notice.remedy)

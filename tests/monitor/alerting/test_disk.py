@@ -1,4 +1,4 @@
-"""The journal on a disk that is full, read-only, corrupt or hangs: this is reported, and nothing is lost."""
+"""The journal on a full, read-only, corrupt or hanging disk: this is reported, and nothing is lost."""
 
 import asyncio
 import os
@@ -30,11 +30,11 @@ class Disk:
     """Opens connections of the real SQLite, which fail on request as on a full or read-only disk."""
 
     def __init__(self) -> None:
-        self.full = self.read_only = False
+        self.is_full = self.is_read_only = False
         self.connection: sqlite3.Connection | None = None
 
     def connect(self, path: Path) -> sqlite3.Connection:
-        if self.read_only:
+        if self.is_read_only:
             address = f"file:{path}?mode=ro"
             self.connection = sqlite3.connect(
                 address, uri=True, isolation_level=None, check_same_thread=False
@@ -45,12 +45,12 @@ class Disk:
         return self.connection
 
     def limit_pages(self) -> None:
-        """Allow no further page if the disk is full, else as many as SQLite allows."""
+        """Allow no further page if the disk is full, else as many pages as SQLite allows."""
         assert self.connection
-        self.connection.execute(f"PRAGMA max_page_count = {1 if self.full else 2**30}")
+        self.connection.execute(f"PRAGMA max_page_count = {1 if self.is_full else 2**30}")
 
 
-# More than a full disk has room for.
+# Larger than the room on a full disk.
 LARGE_STATES = {f"states/{n}": bytes(1000) for n in range(1000)}
 
 
@@ -58,7 +58,7 @@ async def open_before_disk_is_full(disk: Disk, path: Path) -> Journal:
     """Return a journal that stored the state `states/a` as pending before its disk became full."""
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"states/a": b"pending"}, [])
-    disk.full = True
+    disk.is_full = True
     disk.limit_pages()
     return journal
 
@@ -71,14 +71,13 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     await journal.commit(LARGE_STATES | {"states/a": b"firing"}, [notice(1)], rows)
     assert journal.failure is not None
     assert "the disk is full" in journal.failure
-    assert journal.failure is not None
     assert journal.rows_of(PENDING_NOTICES) == {rows[0].id: rows[0]}
     await journal.commit({"states/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
     assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.maintain()
     assert journal.failure is not None
 
-    disk.full = False
+    disk.is_full = False
     await journal.maintain()
     assert journal.failure is None
     assert [notice.number for notice in await journal.history()] == [2, 1]
@@ -106,14 +105,14 @@ async def test_a_read_only_file_is_read_and_reported(path: Path) -> None:
     await journal.commit({"states/a": b"firing"}, [notice(4)])
     await journal.close()
     disk = Disk()
-    disk.read_only = True
+    disk.is_read_only = True
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert journal.failure is not None
     assert "it is read-only" in journal.failure
     assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert journal.number == 4
     await journal.commit({"states/a": None}, [notice(5, kind=NoticeKind.RESOLVED)])
-    disk.read_only = False
+    disk.is_read_only = False
     await journal.maintain()
     assert journal.failure is None
     await journal.close()
@@ -208,10 +207,10 @@ async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -
     assert "it is corrupt" in journal.failure
     await journal.maintain()
     assert journal.failure is None
-    disk.full = True
+    disk.is_full = True
     disk.limit_pages()
     await journal.commit(LARGE_STATES, [])
-    disk.full = False
+    disk.is_full = False
     await journal.maintain()
     assert journal.failure is None
     assert len(journal.corrupt_files) == 1
@@ -372,10 +371,10 @@ async def test_a_write_to_a_disk_that_hangs_returns_after_a_time_out_and_is_writ
 async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Path) -> None:
     disk = Disk()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
-    disk.full = True
+    disk.is_full = True
     disk.limit_pages()
     await journal.commit(LARGE_STATES, [])
-    disk.full = False
+    disk.is_full = False
     recovery = asyncio.create_task(journal.maintain())
     await asyncio.sleep(0)
     await journal.commit({"states/late": b"firing", "states/0": None}, [notice(9)])

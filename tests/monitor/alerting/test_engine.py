@@ -19,7 +19,9 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key, text
 
 
-async def test_a_notification_has_the_summary_usage_limit_and_links_of_its_alert(tmp_path: Path) -> None:
+async def test_a_notification_has_the_summary_the_usage_the_limit_and_the_links_of_its_alert(
+    tmp_path: Path,
+) -> None:
     config = configuration(links={"headroom": "https://headroom.example.org"})
     async with AlertingHarness.opened(tmp_path, config) as harness:
         await harness.run_minutes(orders="..ccc")
@@ -97,8 +99,8 @@ async def test_a_limit_raised_during_a_restart_resolves_the_alert_with_that_reas
         minute = harness.minute
     async with AlertingHarness.opened(storage, minute=minute) as harness:
         orders = harness.series("orders", replace(SHORT, limit=Limit(2 * LIMIT, LimitSource.API, 0)))
-        for ago, letter in enumerate("ccc..", 1):
-            harness.write(orders, minute - ago, letter)
+        for minutes_ago, letter in enumerate("ccc..", 1):
+            harness.write(orders, minute - minutes_ago, letter)
         assert await harness.run_minutes(orders="cccc") == "R..."
         assert harness.notices[-1].resolution_reason.startswith("the limit was raised")
 
@@ -201,6 +203,7 @@ async def test_a_new_receiver_gets_firing_alerts_and_a_removed_receiver_their_re
         assert (harness.sent[-1].receiver, harness.sent[-1].notices[0].kind) == ("pager", NoticeKind.RESOLVED)
 
 
+# By name: the overrides of alerts in the new configuration, and the notices that follow.
 RELOADS: dict[str, tuple[list[dict[str, Any]], list[tuple[NoticeKind, Severity]]]] = {
     "the same settings": ([], []),
     "the alert switched off": (
@@ -255,16 +258,16 @@ async def test_the_exposition_and_the_alert_engine_agree(tmp_path: Path) -> None
         exposition = Exposition(harness.fleet)
         await exposition.publish({}, harness.engine.active_alerts())
         lines = [line for line in text(exposition).splitlines() if line.startswith("headroom_alert")]
-        where = f'{{aws_account="{ACCOUNT}",aws_region="{REGION}",aws_service="kinesis",'
-        where += 'signal="stream_write_bytes",'
+        labels = f'{{aws_account="{ACCOUNT}",aws_region="{REGION}",aws_service="kinesis",'
+        labels += 'signal="stream_write_bytes",'
         (alert,) = harness.engine.alerts.values()
         since = f"{alert.since:.0f}"
         assert sorted(lines) == sorted(
             [
-                f'headroom_alert_state{where}resource="orders",severity="critical"}} 2',
-                f'headroom_alert_state{where}resource="clicks",severity="warning"}} 1',
-                f'headroom_alert_since_seconds{where}resource="orders",severity="critical"}} {since}',
-                f'headroom_alert_since_seconds{where}resource="clicks",severity="warning"}} '
+                f'headroom_alert_state{labels}resource="orders",severity="critical"}} 2',
+                f'headroom_alert_state{labels}resource="clicks",severity="warning"}} 1',
+                f'headroom_alert_since_seconds{labels}resource="orders",severity="critical"}} {since}',
+                f'headroom_alert_since_seconds{labels}resource="clicks",severity="warning"}} '
                 f"{(harness.minute - 2) * 60}",
             ]
         )

@@ -16,8 +16,9 @@ from monitor.outbound.result import refused, retry
 from rules.alert_rules import Severity
 from tests.monitor.alerting.harness import AlertingHarness
 
-COPIES = int(os.environ.get("HEADROOM_FLIPS", "300"))  # corrupt copies of the journal
+COPIES = int(os.environ.get("HEADROOM_FLIPS", "300"))  # how many corrupt copies of the journal are tried
 NOW = 29_000_000 * 60.0
+CONFUSING_BYTES = b'09-".\xff'  # in numbers, in JSON and in UTF-8
 
 
 async def journal_with_rows(folder: Path) -> Path:
@@ -57,10 +58,10 @@ async def use_journal(folder: Path) -> None:
 
 
 def with_changed_bytes(data: bytes, offsets: Sequence[int], rng: random.Random) -> bytes:
-    """Return the data after one to three changes of a byte. offsets: where bytes may be changed."""
+    """Return the data after one to three changes of a byte. offsets: of the bytes that may be changed."""
     changed = bytearray(data)
     for _ in range(rng.randint(1, 3)):
-        changed[rng.choice(offsets)] = rng.choice((rng.randrange(256), *b'09-".\xff'))
+        changed[rng.choice(offsets)] = rng.choice((rng.randrange(256), *CONFUSING_BYTES))
     return bytes(changed)
 
 

@@ -15,12 +15,13 @@ from monitor.alerting.inhibit import FORECAST
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.reach import Reach
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
+from rules.forecast import BINS
 from tests.monitor.alerting.harness import AT_ONCE, LIMIT, AlertingHarness, configuration
 
 HALF_AN_HOUR = 1800.0
 NAN = float("nan")
 # The probabilities of reaching the limit within each horizon, the shortest horizon first. A name tells the
-# shortest horizon within which that is likely.
+# shortest horizon within which the limit will probably be reached.
 IMPROBABLE, WITHIN_3_DAYS, WITHIN_A_DAY, WITHIN_6_HOURS, WITHIN_AN_HOUR = (
     (0.0, 0.01, 0.05, 0.1),
     (0.0, 0.01, 0.2, 0.8),
@@ -36,19 +37,22 @@ def set_forecast(
 ) -> None:
     """Set the forecast of the series `orders`.
 
-    hours: until the earliest of the likely times at which it reaches its limit; None: no times.
+    hours: until the earliest likely time at which the series reaches its limit; None: no such times.
     """
     fleet, slot = harness.fleet, harness.series("orders").slot
-    fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344  # a fortnight
+    fleet.reach_probability[slot], fleet.history_bins[slot] = probability, BINS  # a fortnight
     minute = int(harness.seconds // 60)
-    times = NEVER if hours is None else minute + np.array([60, 90, 120]) * hours
-    fleet.reach_minutes[slot] = times
+    likely_minutes = NEVER if hours is None else minute + np.array([60, 90, 120]) * hours
+    fleet.reach_minutes[slot] = likely_minutes
 
 
 async def notices_after(
     harness: AlertingHarness, seconds: float, probability: tuple[float, ...], **options: Any
 ) -> list[Notice]:
-    """Process a forecast after 61 s, and again `seconds` later; return the notices that were sent."""
+    """Process a forecast after 61 s, and again `seconds` later; return the notices that were sent.
+
+    options: see `set_forecast`.
+    """
     sent = []
     for step in (61, seconds):
         harness.seconds += step
@@ -197,7 +201,7 @@ async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
         ({"will_reach_for": 0}, Severity.WARNING),
     ],
 )
-async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
+async def test_the_severity_and_the_pending_time_of_forecast_alerts_are_configurable(
     tmp_path: Path, override: dict[str, Any], severity: Severity | None
 ) -> None:
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])

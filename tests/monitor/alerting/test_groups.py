@@ -46,7 +46,7 @@ def notified_group(at: float = 0, **severities: Severity) -> NotificationGroup:
     return NotificationGroup("ops", ROUTED.group, alerts, at)
 
 
-# The time, the notices sent, and the alerts of which the receiver has been notified then.
+# The time, the notices that are sent then, and the alerts of which the receiver has been notified.
 FIRST_NOTICES = [
     (29, [], ()),
     (30, ["a firing"], ("a",)),
@@ -99,7 +99,7 @@ CASES: list[tuple[str, NotificationGroup, list[AlertStatus], float, list[str]]] 
      notified_group(1000, a=WARN), [status("a", at=1001, resolved=True)], 1300, ["a resolved"]),
     ("the resolution of an alert that was never sent is not sent",
      NEW_GROUP, [status("a", resolved=True)], 10_000, []),
-    ("an alert whose severity is again the notified one is not sent",
+    ("an alert whose severity is again the notified severity is not sent",
      notified_group(1000, a=WARN), [status("a", at=1200)], 1400, []),
     ("an unchanged alert is not repeated before repeat_interval ends",
      notified_group(1000, a=WARN), [status("a")], 15_399, []),
@@ -137,7 +137,7 @@ CASES: list[tuple[str, NotificationGroup, list[AlertStatus], float, list[str]]] 
 @pytest.mark.parametrize(
     ("group", "statuses", "at", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_notices_that_a_group_sends(
+def test_a_group_sends_the_notices_that_are_due(
     group: NotificationGroup, statuses: list[AlertStatus], at: float, expected: list[str]
 ) -> None:
     assert sent_notices_of(group, at, *statuses) == expected
@@ -149,7 +149,7 @@ def test_a_worse_zone_of_the_same_severity_is_sent_as_a_worsening() -> None:
 
 
 @pytest.mark.parametrize(("places", "expected"), [(1, []), (2, []), (3, ["a worsened"])])
-def test_a_blind_spot_in_more_places_than_notified_is_a_worsening_and_in_fewer_is_no_change(
+def test_a_blind_spot_in_more_places_is_a_worsening_and_in_fewer_places_no_change(
     places: int, expected: list[str]
 ) -> None:
     group = NotificationGroup("ops", ROUTED.group, {"a": NotifiedAlert(WARN, "blind", 0, places=2)}, 0)
@@ -191,7 +191,7 @@ def lines_of_notices(
     history: list[tuple[float, str, Severity | None]],
     restart: Callable[[NotificationGroup], NotificationGroup],
 ) -> list[str]:
-    """Call `decide` at every change and whenever the group is due. Return a line for each notice sent.
+    """Call `decide` at every change and whenever the group is due. Return a line for each sent notice.
 
     history: the changes, each with its time, its alert, and the severity, which is None for a resolution.
     restart: returns the group as it is after a restart; called before each decision.

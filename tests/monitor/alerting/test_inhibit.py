@@ -29,7 +29,7 @@ def alert(
 
 
 def prefix_errors(prefix: str, share: float) -> Notice:
-    """Return an alert on the share of requests that fail for a prefix of the bucket `b`."""
+    """Return an alert on a prefix of the bucket `b`. share: of the requests that fail."""
     return alert("s3.prefix_errors", prefix, share, subject=prefix_resource("b", prefix))
 
 

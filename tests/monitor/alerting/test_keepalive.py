@@ -26,8 +26,9 @@ DOWN = retry("connection", "connection refused")
 class SimulatedAlertmanager:
     """Holds each alert until its `endsAt`, as Alertmanager does. A repeat of the alert moves `endsAt`.
 
-    resolved: the alerts that Headroom resolved. lapsed_count: the number of alerts that ended although
-    Headroom had not resolved them. notification_count: the number of notifications received.
+    alerts: by their labels. resolved: the alerts that Headroom resolved. lapsed_count: the number of alerts
+    that ended although Headroom had not resolved them. notification_count: the number of notifications
+    received.
     """
 
     def __init__(self) -> None:
@@ -88,9 +89,9 @@ class SecondsHarness(AlertingHarness):
         self.seconds += 1
 
 
-# The alert fires for six minutes, and then for the tested hour. down_after: seconds of that hour before
-# Alertmanager goes down. down_for: seconds for which it is down. jitter: the random number that spreads
-# retries.
+# The alert fires for six minutes, and then for an hour, which is tested. down_after: seconds of that hour
+# before Alertmanager goes down. down_for: seconds for which it is down. jitter: the random number that
+# spreads retries.
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
     ("down_after", "down_for"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)]

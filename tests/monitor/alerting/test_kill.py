@@ -1,8 +1,8 @@
 """A kill at any moment loses no notice, keeps notices in order, and repeats only whole notifications.
 
 A feed, the process of the fixture `feed`, starts processes that deliver notices, and kills them. It reports
-the outcome: `before`, `killed` and `after` are the exit codes of the process before the killed one, of the
-killed one, and of the one after it; `notices` is the number of notices. After random kills, `killed` is the
+the outcome: `killed` is the exit code of the killed process, `before` and `after` are the exit codes of the
+processes before it and after it, and `notices` is the number of notices. After random kills, `killed` is the
 number of killed processes.
 """
 
@@ -19,10 +19,16 @@ import msgspec
 import pytest
 
 from monitor.notifiers.notice import Notification
-from tests.monitor.alerting.delivery_processes import ALERT_COUNT, POINTS, RECEIVERS, nth_notice
+from tests.monitor.alerting.delivery_processes import (
+    ALERT_COUNT,
+    LAST_NOTICE,
+    POINTS,
+    RECEIVERS,
+    nth_notice,
+)
 from tests.processes import ROOT
 
-KILLS = 200
+KILLS = 200  # at random
 FEED_TIMEOUT = 120  # seconds
 
 
@@ -83,7 +89,7 @@ async def outcome_of(feed: FeedProcess, path: Path, port: int, point_or_kills: s
 
 
 def check_notices(accepted: list[Notification], notice_count: int) -> None:
-    """Check that all notices arrived, in order for each alert, and that equal ids have equal content."""
+    """Check that all notices arrived, in order for each alert, and that equal ids have equal contents."""
     by_id: dict[str, Notification] = {}
     for notification in accepted:
         assert by_id.setdefault(notification.id, notification) == notification
@@ -102,10 +108,10 @@ async def test_a_kill_at_any_point_loses_no_notice_and_repeats_only_equal_notifi
 ) -> None:
     webhooks, port = listener
     outcome = await outcome_of(feed, tmp_path / "journal.db", port, point)
-    assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "notices": 60}
+    assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "notices": LAST_NOTICE}
     for accepted in webhooks.accepted.values():
-        check_notices(accepted, 60)
-    if point == "after it was accepted":
+        check_notices(accepted, LAST_NOTICE)
+    if point == "after the notification was accepted":
         ids = [notification.id for accepted in webhooks.accepted.values() for notification in accepted]
         assert len(ids) > len(set(ids))
 

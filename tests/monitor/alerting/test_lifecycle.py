@@ -12,11 +12,20 @@ from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from rules.signals import Band
-from tests.monitor.alerting.harness import LETTERS, LIMIT, SHORT, AlertingHarness, configuration
+from tests.monitor.alerting.harness import (
+    LETTERS,
+    LIMIT,
+    SHORT,
+    UNREAD_THROTTLED_DEMAND,
+    AlertingHarness,
+    configuration,
+)
 from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 
+PAID = replace(SHORT, paid=True)  # settings of series whose capacity is paid for
+
 # The letters of samples and notices are explained in `harness`. `for` and `keep_firing_for` are 2 minutes;
-# alerts on throttling keep firing for 7 minutes, as one poll may bring the samples of 7 minutes.
+# alerts on throttling keep firing for 7 minutes, because one poll may bring the samples of 7 minutes.
 SAMPLES_AND_NOTICES = {
     "a breach that lasts": ("..cccccc", "....F..."),
     "a breach that is too short": ("..cc....", "........"),
@@ -36,7 +45,9 @@ SAMPLES_AND_NOTICES = {
 
 
 @pytest.mark.parametrize(("samples", "notices"), SAMPLES_AND_NOTICES.values(), ids=SAMPLES_AND_NOTICES)
-async def test_samples_lead_to_notices(samples: str, notices: str, tmp_path: Path) -> None:
+async def test_notices_follow_from_the_samples_of_a_series(
+    samples: str, notices: str, tmp_path: Path
+) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         assert await harness.run_minutes(orders=samples) == notices
 
@@ -144,15 +155,14 @@ async def test_an_alert_keeps_firing_while_throttled_demand_is_unknown(cause: st
             harness.series("orders", throttled=None, throttled_incomplete=True)
         if cause == METRICS_INCOMPLETE:
             harness.series("orders", throttled=throttled, throttled_incomplete=True)
-        assert (
-            await harness.run_minutes(orders=("." if cause == METRICS_INCOMPLETE else "?") * 40) == "." * 40
-        )
+        letter = "." if cause == METRICS_INCOMPLETE else UNREAD_THROTTLED_DEMAND
+        assert await harness.run_minutes(orders=letter * 40) == "." * 40
         assert harness.states == {series.key: "firing critical"}
         harness.series("orders", throttled=throttled)
         assert (await harness.run_minutes(orders="." * 9)).strip(".") == "R"
 
 
-async def test_throttling_in_the_first_of_many_polled_minutes_is_notified(tmp_path: Path) -> None:
+async def test_throttling_in_the_first_of_many_minutes_of_a_poll_is_notified(tmp_path: Path) -> None:
     """The minutes after the throttled minute are clear, and the same poll brings all of them."""
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="...")
@@ -168,9 +178,6 @@ async def test_only_paid_capacity_is_pending_below_its_band(tmp_path: Path) -> N
         harness.series("audit", PAID)
         await harness.run_minutes(orders="..bbb", audit="..bbb")
         assert harness.states == {key("audit"): "pending info"}
-
-
-PAID = replace(SHORT, paid=True)
 
 
 async def test_idle_capacity_has_an_alert_of_severity_info_after_a_day(tmp_path: Path) -> None:
@@ -205,7 +212,7 @@ async def test_notices_depend_on_the_band(band: Band, samples: str, notices: str
         assert await harness.run_minutes(orders=samples) == notices
 
 
-async def test_an_alert_because_of_a_narrower_band_is_pending_from_the_change_of_the_band_on(
+async def test_an_alert_that_a_narrower_band_causes_is_pending_from_the_change_of_the_band_on(
     tmp_path: Path,
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
@@ -215,7 +222,7 @@ async def test_an_alert_because_of_a_narrower_band_is_pending_from_the_change_of
 
 
 KINESIS = {"service": "kinesis"}
-# Name, overrides, samples, notices, and the severities of the notices.
+# By name: overrides, samples, notices, and the severities of the notices.
 OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
     "a higher severity": ([{**KINESIS, "near": "critical"}], "..cccc", "....F.", [Severity.CRITICAL]),
     "all alerts switched off": ([{**KINESIS, "near": "none", "above": "none"}], "..cccc", "......", []),

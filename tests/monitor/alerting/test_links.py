@@ -153,6 +153,6 @@ def test_a_global_service_has_the_console_link_of_its_home_region() -> None:
         "#ListRecordSets/Z1",
         "grafana": "https://g/?r=global&s=amazonaws.com",
     }
-    in_china = links.for_series(zone_key, registry, "cn-northwest-1")
-    assert in_china["console"].startswith("https://cn-northwest-1.console.amazonaws.cn/")
-    assert in_china["grafana"] == "https://g/?r=global&s=amazonaws.com.cn"
+    links_in_china = links.for_series(zone_key, registry, "cn-northwest-1")
+    assert links_in_china["console"].startswith("https://cn-northwest-1.console.amazonaws.cn/")
+    assert links_in_china["grafana"] == "https://g/?r=global&s=amazonaws.com.cn"

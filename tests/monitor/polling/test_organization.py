@@ -174,14 +174,14 @@ async def test_names_that_are_not_unique_are_followed_by_the_id(aws: FakeOrganiz
 
 
 async def test_two_accounts_that_exchange_their_names_keep_their_own_state(aws: FakeOrganization) -> None:
-    aws.closed = {ONE}
+    aws.closed_accounts = {ONE}
     async with running(watcher_of(aws)) as watcher:
         assert set(watcher.inaccessible_accounts) == {"one"}
         aws.change(ONE, Name="home")
         aws.change(OWN_ACCOUNT, Name="one")
         await until(lambda: account_names(watcher) == {OWN_ACCOUNT: "one", ONE: "home"})
         assert set(watcher.inaccessible_accounts) == {"home"}
-        aws.closed.clear()
+        aws.closed_accounts.clear()
         await until(
             lambda: not watcher.inaccessible_accounts and accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
         )
@@ -221,7 +221,7 @@ async def test_a_closed_account_has_neither_series_nor_calls_nor_exported_times_
     async with running(watcher_of(aws)) as watcher:
         assert exported_accounts(watcher) == {OWN_ACCOUNT, ONE}
         aws.change(ONE, State="CLOSED")
-        aws.closed = {ONE}
+        aws.closed_accounts = {ONE}
         await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT})
         assert exported_accounts(watcher) == {OWN_ACCOUNT}
         assert set(watcher.inaccessible_accounts) == set()
@@ -284,7 +284,7 @@ async def test_after_a_denial_the_accounts_are_listed_at_once(aws: FakeOrganizat
     watcher = watcher_of(aws, timings=timings)
     async with running(watcher):
         aws.change(ONE, State="PENDING_CLOSURE")
-        aws.closed = {ONE}
+        aws.closed_accounts = {ONE}
         await watcher.cells[ONE, "eu-west-1"].run_inventory()
         await until(lambda: ONE in watcher.members.departed)
         assert watcher.members.departed[ONE] == "is being closed"
@@ -377,11 +377,11 @@ async def test_known_accounts_of_other_organizational_units_are_not_watched(aws:
 
 
 async def test_an_account_whose_role_cannot_be_assumed_affects_only_itself(aws: FakeOrganization) -> None:
-    aws.closed = {ONE}
+    aws.closed_accounts = {ONE}
     async with running(watcher_of(aws)) as watcher:
         assert accounts_with_series(watcher) == {OWN_ACCOUNT}
         assert set(watcher.inaccessible_accounts) == {"one"}
-        aws.closed.clear()
+        aws.closed_accounts.clear()
         await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT, ONE})
 
 
