@@ -30,7 +30,7 @@ from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notification
-from monitor.outbound.result import DeliveryResult, delivered
+from monitor.outbound.result import DeliveryResult, delivered_result
 from monitor.schema.types import ConfigContext
 from rules.arrays import Ints
 from rules.limits import Limit, LimitSource
@@ -142,7 +142,7 @@ class Harness:
         return self.epoch_seconds
 
     async def accept(self, notification: Notification) -> DeliveryResult:
-        return delivered("accepted")
+        return delivered_result("accepted")
 
     async def process(self) -> None:
         await self.engine.process(MonitorStatus(), {})

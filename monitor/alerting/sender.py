@@ -15,7 +15,7 @@ from monitor.alerting.records import DeadLetter, PendingNotice
 from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES, RowChanges
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import MAX_LISTED_NOTICES, Notification, NotificationReason
-from monitor.outbound.result import DeliveryOutcome, DeliveryResult, retry
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, retry_result
 
 log = logging.getLogger(__name__)
 
@@ -157,10 +157,10 @@ class Sender:
             async with asyncio.timeout(self.target.timeout):
                 return await self.target.send(notification)
         except TimeoutError:
-            return retry("timeout", f"no response within {self.target.timeout:g} s")
+            return retry_result("timeout", f"no response within {self.target.timeout:g} s")
         except Exception as error:
             log.exception("%s: the notifier failed", self.target.name)
-            return retry("bug", f"the notifier failed: {type(error).__name__}")
+            return retry_result("bug", f"the notifier failed: {type(error).__name__}")
 
     async def _record(self, results: Sequence[tuple[str, Notification, DeliveryResult]]) -> None:
         changes: RowChanges = {}

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.text import plain_text, title
-from monitor.outbound.result import DeliveryResult, delivered, refused, retry
+from monitor.outbound.result import DeliveryResult, delivered_result, refused_result, retry_result
 from monitor.schema.problems import problem
 from monitor.schema.secrets import Secret
 
@@ -44,17 +44,17 @@ class Apprise(BaseReceiver):
         try:
             services = await asyncio.to_thread(_services, self.url.get_secret_value())
         except ImportError:
-            return refused("missing", NOT_INSTALLED)
+            return refused_result("missing", NOT_INSTALLED)
         if not len(services):
-            return refused("address", "Apprise: unsupported URL")
+            return refused_result("address", "Apprise: unsupported URL")
         try:
             async with asyncio.timeout(self.timeout):
                 accepted = await services.async_notify(**payload(notification, self))
         except TimeoutError:
-            return retry("timeout", f"Apprise: no result within {self.timeout:g} s")
+            return retry_result("timeout", f"Apprise: no result within {self.timeout:g} s")
         if not accepted:
-            return retry("failed", "Apprise could not deliver it; see its log")
-        return delivered("Apprise delivered it")
+            return retry_result("failed", "Apprise could not deliver it; see its log")
+        return delivered_result("Apprise delivered it")
 
     @model_validator(mode="after")
     def _check_permissions(self) -> Self:

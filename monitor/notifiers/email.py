@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, refused
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered_result, excerpt, refused_result
 from monitor.schema.fields import NON_EMPTY, Port, choice
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.secrets import Secret
@@ -96,7 +96,7 @@ class Email(BaseReceiver):
             if isinstance(cause, OSError):
                 return failure_result(server, cause, self.policy)
             # The server lacks STARTTLS or an authentication method; aiosmtplib has no subclass for that.
-            return refused("unsupported", f"{server}: {excerpt(str(error), self.policy.secrets)}")
+            return refused_result("unsupported", f"{server}: {excerpt(str(error), self.policy.secrets)}")
 
     async def _send(self, mail: "EmailMessage", client: "OutboundClient") -> DeliveryResult:
         from aiosmtplib import SMTP, SMTPException
@@ -121,7 +121,7 @@ class Email(BaseReceiver):
         finally:
             smtp.close()
         except_for = f", but not for {', '.join(refused_recipients)}" if refused_recipients else ""
-        return delivered(
+        return delivered_result(
             f"smtp://{self.host} accepted it{except_for}: {excerpt(response, self.policy.secrets)}"
         )
 

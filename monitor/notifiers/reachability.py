@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from monitor.aws.failure import AWS_ERRORS, error_message
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.outbound.client import CONNECT_TIMEOUT, OutboundClient, failure_result, redacted
+from monitor.outbound.client import CONNECT_TIMEOUT, OutboundClient, failure_result, redacted_url
 from monitor.outbound.policy import OutboundPolicy
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ async def check_connection(url: str, client: OutboundClient, policy: OutboundPol
         async with asyncio.timeout(policy.timeout):
             await _connect(url, client, policy)
     except (OSError, ValueError) as error:
-        return failure_result(redacted(url), error, policy).sentence
+        return failure_result(redacted_url(url), error, policy).sentence
     return None
 
 

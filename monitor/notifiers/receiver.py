@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from monitor.notifiers.notice import Notification
 from monitor.outbound.policy import OutboundPolicy
-from monitor.outbound.result import DeliveryResult, delivered
+from monitor.outbound.result import DeliveryResult, delivered_result
 from monitor.schema.fields import Flag, ReceiverName
 from monitor.schema.problems import Problem, problem, problems_from_pydantic, to_validation_error
 from monitor.schema.secrets import READER_BY_SUFFIX, hidden_texts, secret_values
@@ -92,7 +92,7 @@ class BaseReceiver(ConfigModel):
         """Make one attempt to deliver a notification. A failure of the receiver is returned, not raised."""
         notices = tuple(notice for notice in notification.notices if notice.firing or self.send_resolved)
         if not notices:
-            return delivered("nothing to send: only resolved alerts, and send_resolved is false")
+            return delivered_result("nothing to send: only resolved alerts, and send_resolved is false")
         return await self.attempt(replace(notification, notices=notices), client)
 
     @abstractmethod

@@ -13,7 +13,7 @@ from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.text import build_within, plain_text, title
 from monitor.outbound.policy import OutboundPolicy
-from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, retry
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered_result, excerpt, retry_result
 from monitor.schema.problems import unexpected
 from monitor.schema.types import Text
 
@@ -77,10 +77,10 @@ class Sns(BaseReceiver):
                 params = payload(notification, self)
                 response = await client.call_aws("sns", self.region, "publish", **params)
         except TimeoutError:
-            return retry("timeout", f"SNS: no response within {self.timeout:g} s")
+            return retry_result("timeout", f"SNS: no response within {self.timeout:g} s")
         except AWS_ERRORS as error:
             return _failure_result(error)
-        return delivered(f"SNS accepted it as message {response['MessageId']}", HTTPStatus.OK)
+        return delivered_result(f"SNS accepted it as message {response['MessageId']}", HTTPStatus.OK)
 
 
 def payload(notification: Notification, receiver: Sns) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _failure_result(error: BaseException) -> DeliveryResult:
     code = error_code(error)
     sentence = excerpt(f"SNS: {error_message(error)} ({code})", ())
     if not isinstance(error, ClientError):
-        return retry("connection", sentence)
+        return retry_result("connection", sentence)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     is_retryable = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(
         part in code for part in RETRYABLE_CODE_PARTS

@@ -34,9 +34,9 @@ from monitor.outbound.result import (
     DeliveryResult,
     excerpt,
     parse_retry_after,
-    refused,
+    refused_result,
     result_of_status,
-    retry,
+    retry_result,
 )
 
 MAX_RESPONSE_BYTES = 64 * 1024  # of the body of a response; the rest is not read
@@ -58,7 +58,7 @@ HEADERS = {
 }
 
 
-def redacted(url: str) -> str:
+def redacted_url(url: str) -> str:
     """Return scheme, host and port of a URL, as the rest may be secret; `the address` if it is invalid."""
     try:
         parts = urlsplit(url)
@@ -108,9 +108,9 @@ class OutboundClient:
         self, url: str, body: bytes, policy: OutboundPolicy, headers: Mapping[str, str] | None = None
     ) -> DeliveryResult:
         """Send a body with POST. Failures are results, not exceptions."""
-        host = redacted(url)
+        host = redacted_url(url)
         if not url.lower().startswith("https:") and not policy.allow_insecure:
-            return refused("insecure", f"{host} is not encrypted, and allow_insecure is not set")
+            return refused_result("insecure", f"{host} is not encrypted, and allow_insecure is not set")
         timeout = aiohttp.ClientTimeout(policy.timeout, sock_connect=CONNECT_TIMEOUT)
         try:
             proxy = self.proxy_for(url, policy)
@@ -214,16 +214,26 @@ async def _read_start(response: aiohttp.ClientResponse) -> str:
 # Each row: the type of an error or of its cause, the function that makes the result, the result's reason, and
 # the end of its sentence.
 FAILURE_RESULTS: tuple[tuple[Any, Callable[[str, str], DeliveryResult], str, str], ...] = (
-    (PrivateAddressError, refused, "private_address", "its address is private, and allow_private is not set"),
-    (aiohttp.ClientProxyConnectionError, retry, "proxy", "the connection to the proxy failed"),
-    (aiohttp.ClientHttpProxyError, retry, "proxy", "the proxy refused the request"),
-    ((gaierror, aiohttp.ClientConnectorDNSError), retry, "dns", "its name could not be resolved"),
-    (ssl.SSLError, retry, "tls", "the TLS handshake failed"),
-    (TimeoutError, retry, "timeout", "no response within {timeout:g} s"),
-    (aiohttp.ServerDisconnectedError, retry, "connection", "it closed the connection without a response"),
-    (OSError, retry, "connection", "the connection failed"),
-    (ValueError, refused, "address", "the address is invalid"),
-    (aiohttp.ClientError, retry, "protocol", "its response is not valid HTTP"),
+    (
+        PrivateAddressError,
+        refused_result,
+        "private_address",
+        "its address is private, and allow_private is not set",
+    ),
+    (aiohttp.ClientProxyConnectionError, retry_result, "proxy", "the connection to the proxy failed"),
+    (aiohttp.ClientHttpProxyError, retry_result, "proxy", "the proxy refused the request"),
+    ((gaierror, aiohttp.ClientConnectorDNSError), retry_result, "dns", "its name could not be resolved"),
+    (ssl.SSLError, retry_result, "tls", "the TLS handshake failed"),
+    (TimeoutError, retry_result, "timeout", "no response within {timeout:g} s"),
+    (
+        aiohttp.ServerDisconnectedError,
+        retry_result,
+        "connection",
+        "it closed the connection without a response",
+    ),
+    (OSError, retry_result, "connection", "the connection failed"),
+    (ValueError, refused_result, "address", "the address is invalid"),
+    (aiohttp.ClientError, retry_result, "protocol", "its response is not valid HTTP"),
 )
 
 

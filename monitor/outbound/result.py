@@ -42,17 +42,17 @@ class DeliveryResult:
     headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-def delivered(sentence: str, status: int | None = None) -> DeliveryResult:
+def delivered_result(sentence: str, status: int | None = None) -> DeliveryResult:
     """Return the result of an attempt that the receiver accepted."""
     return DeliveryResult(DeliveryOutcome.DELIVERED, sentence, status=status)
 
 
-def retry(reason: str, sentence: str) -> DeliveryResult:
+def retry_result(reason: str, sentence: str) -> DeliveryResult:
     """Return the result of an attempt that failed and is worth repeating."""
     return DeliveryResult(DeliveryOutcome.RETRY, sentence, reason)
 
 
-def refused(reason: str, sentence: str) -> DeliveryResult:
+def refused_result(reason: str, sentence: str) -> DeliveryResult:
     """Return the result of an attempt that would fail in the same way again."""
     return DeliveryResult(DeliveryOutcome.REFUSED, sentence, reason)
 
@@ -67,7 +67,7 @@ def result_of_status(
     """
     sentence = f"{host} answered {status}" + (f": {text}" if text else "")
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return delivered(sentence, status)
+        return delivered_result(sentence, status)
     is_retryable = status in RETRYABLE_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     outcome = DeliveryOutcome.RETRY if is_retryable else DeliveryOutcome.REFUSED
     return DeliveryResult(outcome, sentence, f"http_{status}", status, retry_after if is_retryable else None)

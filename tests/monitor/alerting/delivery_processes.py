@@ -31,7 +31,7 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.tables import NOTIFICATIONS, STATES, RowChanges
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
-from monitor.outbound.result import DeliveryResult, result_of_status, retry
+from monitor.outbound.result import DeliveryResult, result_of_status, retry_result
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
 ALERT_COUNT, GROUP_COUNT = 7, 3
@@ -134,7 +134,7 @@ async def send(port: int, killer: Killer, notification: Notification) -> Deliver
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError as error:
-        return retry("connect", str(error))
+        return retry_result("connect", str(error))
     writer.write(request[: len(request) // 2])
     await writer.drain()
     killer.at("while sending")

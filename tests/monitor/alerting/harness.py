@@ -40,7 +40,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
-from monitor.outbound.result import DeliveryResult, delivered
+from monitor.outbound.result import DeliveryResult, delivered_result
 from monitor.schema.types import ConfigContext
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.memory_store import MemoryStore
@@ -120,7 +120,7 @@ class AlertingHarness:
         self.fleet, self.store, self.minute = fleet, store, minute
         self.seconds = minute * 60.0
         self.sent: list[Notification] = []
-        self.answer: DeliveryResult = delivered("accepted")
+        self.answer: DeliveryResult = delivered_result("accepted")
         self.delivery = Delivery(store, DeliveryTelemetry(CollectorRegistry()), now=self.clock, random=random)
         self.engine = AlertEngine(
             fleet, store, self.delivery, config.alerting_settings(REGISTRY), now=self.clock

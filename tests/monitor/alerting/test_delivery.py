@@ -13,7 +13,7 @@ import pytest
 from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES
 from monitor.notifiers.notice import MAX_LISTED_NOTICES, NoticeKind, Notification, Severity
-from monitor.outbound.result import DeliveryResult, refused, result_of_status
+from monitor.outbound.result import DeliveryResult, refused_result, result_of_status
 from tests.monitor.alerting.delivery_fixture import ACCEPTED, DOWN, DeliveryFixture, open_delivery
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
@@ -181,7 +181,7 @@ async def test_a_notification_that_one_receiver_refuses_is_no_dead_letter_of_ano
 ) -> None:
     other = DeliveryTarget(name="other", send=deliveries.receiver.send)
     deliveries.delivery.configure([DeliveryTarget(name="pager", send=deliveries.receiver.send), other])
-    deliveries.receiver.answer = lambda notification: refused("http_400", "no")
+    deliveries.receiver.answer = lambda notification: refused_result("http_400", "no")
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
     assert {status.receiver: len(status.dead_letters) for status in deliveries.delivery.statuses()} == {
@@ -208,7 +208,7 @@ async def test_a_refused_notification_is_a_dead_letter_and_later_notifications_a
 
 
 async def test_a_replay_sends_dead_letters_under_the_same_id(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda notification: refused("http_400", "no")
+    deliveries.receiver.answer = lambda notification: refused_result("http_400", "no")
     await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
     await deliveries.send_due()
     deliveries.receiver.answer = lambda notification: ACCEPTED
@@ -223,7 +223,7 @@ async def test_a_replay_sends_dead_letters_under_the_same_id(deliveries: Deliver
 
 async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(deliveries: DeliveryFixture) -> None:
     deliveries.configure_receiver(max_dead_letters=2)
-    deliveries.receiver.answer = lambda notification: refused("http_400", "no")
+    deliveries.receiver.answer = lambda notification: refused_result("http_400", "no")
     for number in (1, 2, 3):
         await deliveries.commit(pending_notice(notice(number)))
         await deliveries.send_due()

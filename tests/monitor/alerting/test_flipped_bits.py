@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monitor.alerting.journal import Journal, JournalError
 from monitor.alerting.records import Acknowledgement, Silence
-from monitor.outbound.result import refused, retry
+from monitor.outbound.result import refused_result, retry_result
 from rules.alert_rules import Severity
 from tests.monitor.alerting.harness import AlertingHarness
 
@@ -25,9 +25,9 @@ async def journal_with_rows(folder: Path) -> Path:
     """Create a journal in which every table has rows, and return its path."""
     async with AlertingHarness.opened(folder, minute=int(NOW // 60)) as harness:
         await harness.run_minutes(orders="....cccc", clicks="....ssss", names="....aaaa")
-        harness.answer = refused("http_400", "the notification is invalid")
+        harness.answer = refused_result("http_400", "the notification is invalid")
         await harness.run_minutes(views="....ssss")
-        harness.answer = retry("http_503", "it is unavailable")
+        harness.answer = retry_result("http_503", "it is unavailable")
         await harness.run_minutes(jobs="....ssss", mails="....cccc")
         silences = harness.engine.silences
         silence = Silence(

@@ -11,7 +11,7 @@ import pytest
 from monitor.fleet.judge import judge
 from monitor.notifiers.alertmanager import Alertmanager, payload
 from monitor.notifiers.notice import Notification
-from monitor.outbound.result import DeliveryResult, delivered, retry
+from monitor.outbound.result import DeliveryResult, delivered_result, retry_result
 from tests.monitor.alerting.harness import AT_ONCE, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
 
@@ -20,7 +20,7 @@ JUDGE_INTERVAL = 15  # seconds between two judgements
 CONFIG = configuration(
     [{"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}], route=AT_ONCE
 )
-DOWN = retry("connection", "connection refused")
+DOWN = retry_result("connection", "connection refused")
 
 
 class SimulatedAlertmanager:
@@ -73,7 +73,7 @@ class SecondsHarness(AlertingHarness):
         if self.seconds in self.downtime:
             return DOWN
         self.alertmanager.receive(notification, self.seconds)
-        return delivered("accepted")
+        return delivered_result("accepted")
 
     async def run_second(self, letter: str) -> None:
         """Advance the clock by a second. If a minute begins, first write its sample."""

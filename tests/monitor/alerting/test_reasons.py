@@ -14,7 +14,7 @@ from monitor.alerting.tables import NOTIFICATIONS, PENDING_NOTICES
 from monitor.notifiers.notice import NoticeKind, NotificationReason, Severity
 from monitor.notifiers.trial_notification import trial_notification
 from monitor.notifiers.webhook_body import webhook_body
-from monitor.outbound.result import refused, retry
+from monitor.outbound.result import refused_result, retry_result
 from tests.monitor.alerting.harness import AT_ONCE, DENIED, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.read_cells import read_cells
@@ -129,14 +129,14 @@ async def test_the_reason_survives_a_restart_and_the_replay_of_a_dead_letter(
 ) -> None:
     async with AlertingHarness.opened(storage) as harness:
         await harness.run_minutes(orders="..ccc")
-        harness.answer = retry("http_503", "it answered 503")
+        harness.answer = retry_result("http_503", "it answered 503")
         await harness.run_minutes(orders="sss")
         assert [notification.reason for notification in harness.store.rows_of(NOTIFICATIONS).values()] == [
             Reason.ESCALATED
         ]
         minute = harness.minute
     async with AlertingHarness.opened(storage, minute=minute + 10) as harness:
-        harness.answer = refused("http_400", "it answered 400")
+        harness.answer = refused_result("http_400", "it answered 400")
         await harness.deliver()
         (sender,) = harness.delivery.senders.values()
         assert [dead_letter.notification.reason for dead_letter in sender.dead_letters] == [Reason.ESCALATED]

@@ -12,7 +12,7 @@ from monitor.alerting.tables import STATES
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.notifiers.notice import NoticeKind
-from monitor.outbound.result import retry
+from monitor.outbound.result import retry_result
 from tests.monitor.alerting.harness import DENIED, UNREAD_THROTTLED_DEMAND, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
@@ -77,7 +77,7 @@ async def test_a_firing_alert_is_exported_as_soon_as_its_series_is_found_even_wi
 
 async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Path | MemoryStore) -> None:
     async with AlertingHarness.opened(storage) as harness:
-        harness.answer = retry("http_503", "it answered 503")
+        harness.answer = retry_result("http_503", "it answered 503")
         await harness.run_minutes(orders="..ccc")
         (undelivered,) = harness.sent
         minute = harness.minute

@@ -15,7 +15,7 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.tables import NOTIFICATIONS, PENDING_NOTICES, STATES
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import NoticeKind, Notification
-from monitor.outbound.result import DeliveryResult, refused
+from monitor.outbound.result import DeliveryResult, refused_result
 from tests.monitor.alerting.delivery_fixture import (
     ACCEPTED,
     DOWN,
@@ -182,7 +182,7 @@ async def wait_until_idle(delivery: Delivery, journal: Journal) -> None:
 async def test_an_idle_sender_wakes_for_new_and_for_replayed_notices(
     delivery: Delivery, journal: Journal
 ) -> None:
-    quick = QuickReceiver(refused("http_400", "no"))
+    quick = QuickReceiver(refused_result("http_400", "no"))
     delivery.configure([DeliveryTarget(name="pager", send=quick.send)])
     async with running_delivery(delivery):
         for number in (1, 2):

@@ -26,7 +26,7 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.lookback.stored_episodes import NearRun
 from monitor.notifiers.notice import Notification
-from monitor.outbound.result import DeliveryResult, refused
+from monitor.outbound.result import DeliveryResult, refused_result
 from monitor.server.listener import HttpServer, bind_socket
 from monitor.stream.dead_letters import MemoryDeadLetterStore, StreamDeadLetter
 from monitor.topology.path_status import PathStatuses
@@ -121,7 +121,7 @@ async def serve_on_loopback(app: FastAPI) -> AsyncIterator[str]:
 
 async def _add_data(server: Server) -> None:
     async def refuse(notification: Notification) -> DeliveryResult:
-        return refused("http_400", "it answered 400")
+        return refused_result("http_400", "it answered 400")
 
     alerting = server.alerting
     alerting.delivery.configure([DeliveryTarget(name="on-call", send=refuse)])

@@ -15,7 +15,7 @@ from monitor.config.config import Config
 from monitor.fleet.judge import judge
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Notification
-from monitor.outbound.result import DeliveryResult, delivered, refused
+from monitor.outbound.result import DeliveryResult, delivered_result, refused_result
 from monitor.schema.types import ConfigContext
 from tests.monitor.alerting.harness import configuration
 from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
@@ -351,7 +351,10 @@ async def test_the_history_is_filtered_by_alert_and_limited(
 async def test_deliveries_are_listed_and_dead_letters_sent_again(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    results: list[DeliveryResult] = [refused("http_400", "it answered 400"), delivered("it took it")]
+    results: list[DeliveryResult] = [
+        refused_result("http_400", "it answered 400"),
+        delivered_result("it took it"),
+    ]
     sent: list[Notification] = []
 
     async def send(notification: Notification) -> DeliveryResult:

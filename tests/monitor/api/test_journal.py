@@ -11,7 +11,7 @@ from monitor.alerting.journal_file import connect
 from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.tables import STATES
 from monitor.notifiers.notice import Notification
-from monitor.outbound.result import DeliveryResult, delivered
+from monitor.outbound.result import DeliveryResult, delivered_result
 from tests.monitor.alerting.harness import configuration
 from tests.monitor.api.test_alerts import ALERTS, fire_alerts
 from tests.monitor.fleet_server import Server, client_of, error_of, json_of
@@ -42,7 +42,7 @@ class AcceptingReceiver:
 
     async def _send(self, notification: Notification) -> DeliveryResult:
         self.alerts |= {notice.alert for notice in notification.notices}
-        return delivered("it took it")
+        return delivered_result("it took it")
 
     async def send_due(self) -> None:
         await self._server.alerting.delivery.senders["on-call"].send_due()

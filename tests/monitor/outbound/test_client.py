@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from monitor.outbound.client import MAX_RESPONSE_BYTES, OutboundClient, redacted
+from monitor.outbound.client import MAX_RESPONSE_BYTES, OutboundClient, redacted_url
 from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.conftest import authority, client
@@ -51,7 +51,7 @@ class FakeResolver(AbstractResolver):
     ],
 )
 def test_a_url_is_shown_without_parts_that_may_be_secret(url: str, shown: str) -> None:
-    assert redacted(url) == shown
+    assert redacted_url(url) == shown
 
 
 async def test_a_post_has_the_exact_path_and_the_body_and_the_headers(client: OutboundClient) -> None:

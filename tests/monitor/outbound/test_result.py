@@ -8,12 +8,12 @@ from monitor.outbound.result import (
     MAX_RETRY_AFTER,
     DeliveryOutcome,
     best_result,
-    delivered,
+    delivered_result,
     excerpt,
     parse_retry_after,
-    refused,
+    refused_result,
     result_of_status,
-    retry,
+    retry_result,
     worst_result,
 )
 from tests.monitor.notifiers.loopback import NOW
@@ -78,7 +78,11 @@ def test_any_retry_after_is_parsed_within_bounds_or_ignored(header: str) -> None
 
 
 def test_of_several_results_a_retry_outranks_a_refusal() -> None:
-    accepted, retried, refusal = delivered("a"), retry("timeout", "b"), refused("http_400", "c")
+    accepted, retried, refusal = (
+        delivered_result("a"),
+        retry_result("timeout", "b"),
+        refused_result("http_400", "c"),
+    )
     assert worst_result([accepted, refusal, retried]) is retried
     assert worst_result([accepted, refusal]) is refusal
     assert best_result([refusal, retried, accepted]) is accepted

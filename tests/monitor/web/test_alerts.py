@@ -14,7 +14,7 @@ from monitor.alerting.records import Acknowledgement, Silence
 from monitor.alerting.sender import DeliveryTarget
 from monitor.config.config import Config
 from monitor.notifiers.notice import Notice, NoticeKind, Notification, Severity
-from monitor.outbound.result import DeliveryResult, refused, retry
+from monitor.outbound.result import DeliveryResult, refused_result, retry_result
 from monitor.schema.types import ConfigContext
 from monitor.web.alert_rows import AlertTab, by_tab, roots_with_children
 from rules.band import Zone
@@ -193,8 +193,8 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
     (alert,) = await fire_alerts(server_with_receivers, "orders")
     await server_with_receivers.publish()
     assert "pager : queued , mail : queued" in await receivers_column(client, alert)
-    await answer_with(server_with_receivers, retry("http", "it answered 429"), "pager")
-    await answer_with(server_with_receivers, refused("http", "it answered 400"), "mail")
+    await answer_with(server_with_receivers, retry_result("http", "it answered 429"), "pager")
+    await answer_with(server_with_receivers, refused_result("http", "it answered 400"), "mail")
     assert "pager : failing , mail : not delivered" in await receivers_column(client, alert)
     shown = await words(client, "/alerts/receivers")
     assert "Receivers 2 of 2 fail" in shown
