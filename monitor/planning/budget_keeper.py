@@ -30,8 +30,13 @@ class BudgetKeeper:
         self._layout = -1  # the rings' layout when `_rows_by_payer` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
 
-    def keep_within(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
-        """Stretch `planned` in place, part by part. planned: by row, the minutes between its requests."""
+    def keep_within(
+        self, budget: Budget, terms: BudgetTerms, planned_minutes: Ints, now: int
+    ) -> Iterator[None]:
+        """Stretch `planned_minutes` in place, part by part.
+
+        planned_minutes: the minutes between two requests of a metric, by row.
+        """
         yield from self._find_rows()
         covered_rows = {
             account: rows for account, rows in self._rows_by_payer.items() if budget.covers(account)
@@ -45,9 +50,10 @@ class BudgetKeeper:
             parts = list[Ints]()
             counts = np.zeros(NOT_READ, np.int64)  # of metrics, by cadence
             for part in _in_parts(rows):
-                polled = self._polled_rows(part, planned, now)
+                polled = self._polled_rows(part, planned_minutes, now)
                 pruned = self._fleet.rings.pruned[polled]
-                counts += np.bincount(np.where(pruned, PRUNED_INTERVAL, planned[polled]), minlength=NOT_READ)
+                minutes = np.where(pruned, PRUNED_INTERVAL, planned_minutes[polled])
+                counts += np.bincount(minutes, minlength=NOT_READ)
                 parts.append(polled[~pruned])
                 yield
             allowance = budget.allowance(account)
@@ -55,13 +61,13 @@ class BudgetKeeper:
             self._warn_of_minimum(allowance, account)
             stretched = longer_cadences(np.trim_zeros(counts, "b"), allowance.metrics_per_minute)
             for part in parts:
-                planned[part] = stretched[planned[part]]
+                planned_minutes[part] = stretched[planned_minutes[part]]
                 yield
 
-    def _polled_rows(self, rows: Ints, planned: Ints, now: int) -> Ints:
+    def _polled_rows(self, rows: Ints, planned_minutes: Ints, now: int) -> Ints:
         """Return those of the rows that are polled, and were in the fleet when the plan began."""
-        rows = rows[rows < planned.size]
-        polled: Ints = rows[(planned[rows] < NOT_READ) & ~self._fleet.rings.is_streamed(rows, now)]
+        rows = rows[rows < planned_minutes.size]
+        polled: Ints = rows[(planned_minutes[rows] < NOT_READ) & ~self._fleet.rings.is_streamed(rows, now)]
         return polled
 
     def _warn_of_minimum(self, allowance: Allowance, account: str) -> None:

@@ -25,25 +25,26 @@ class Danger:
     """The facts about series that decide how soon they are read again; arrays with one entry per series.
 
     usage: the newest usage; NaN if unknown. edge: the usage at the upper edge of the band; NaN if no limit is
-    known. rises: see `rises.highest_rises`. history: how many minutes of samples the rises were found in.
-    sample_age: minutes since the newest sample. since_near: minutes since the series was last near its edge.
-    pending_for: minutes a breach lasts before an alert fires. alerting: an alert is pending or fires.
+    known. rises: see `rises.highest_rises`. history_minutes: how many minutes of samples the rises were found
+    in. sample_age_minutes: since the newest sample. minutes_since_near: since the series was last near its
+    edge. pending_for: minutes a breach lasts before an alert fires. is_alerting: an alert is pending or
+    fires.
     """
 
     usage: Floats
     edge: Floats
     rises: Floats
-    history: Ints
-    sample_age: Ints
-    since_near: Ints
+    history_minutes: Ints
+    sample_age_minutes: Ints
+    minutes_since_near: Ints
     pending_for: Ints
-    alerting: Flags
+    is_alerting: Flags
 
     @property
-    def urgent(self) -> Flags:
+    def is_urgent(self) -> Flags:
         """True where the usage is above the band, or an alert is pending or fires."""
-        urgent: Flags = self.alerting | (self.usage >= self.edge)
-        return urgent
+        is_urgent: Flags = self.is_alerting | (self.usage >= self.edge)
+        return is_urgent
 
 
 def cadences(danger: Danger, intervals: Intervals) -> Ints:
@@ -53,15 +54,15 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     minute. A series that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever
     its rises were.
     """
-    max_wait = np.clip(danger.history // HISTORY_DIVISOR, 1, intervals.longest)
-    wait = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
-    wait = np.where(danger.since_near <= NEAR_MEMORY, np.minimum(wait, 1 + LATENESS), wait)
+    max_wait = np.clip(danger.history_minutes // HISTORY_DIVISOR, 1, intervals.longest)
+    wait = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history_minutes) + 1 + LATENESS
+    wait = np.where(danger.minutes_since_near <= NEAR_MEMORY, np.minimum(wait, 1 + LATENESS), wait)
     cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(wait, max_wait))
     is_near_edge = is_near(danger.usage, danger.edge)
     cadence = np.where(is_near_edge, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
     cadence = np.where(danger.usage >= danger.edge, 1, cadence)
-    cadence = np.where(danger.sample_age > MAX_SAMPLE_AGE, intervals.longest, cadence)
-    cadence = np.where(danger.alerting, 1, cadence)
+    cadence = np.where(danger.sample_age_minutes > MAX_SAMPLE_AGE, intervals.longest, cadence)
+    cadence = np.where(danger.is_alerting, 1, cadence)
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
 
 
@@ -71,12 +72,12 @@ def is_near(usage: Floats, edge: Floats) -> Flags:
     return near
 
 
-def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history: Ints) -> Ints:
+def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history_minutes: Ints) -> Ints:
     """Return the longest of HORIZONS in which a usage cannot reach its edge; 0 if there is none.
 
     Rises are widened, as a short history may not contain the highest rise.
     """
-    horizon_share = HORIZONS / np.maximum(history, 1)[:, None].astype(np.float32)
+    horizon_share = HORIZONS / np.maximum(history_minutes, 1)[:, None].astype(np.float32)
     noise = NOISE * usage[:, None] * np.sqrt(HORIZONS / HORIZONS[-1])
     possible_rises = rises * (1 + np.sqrt(horizon_share)) + noise
     is_safe = np.logical_and.accumulate(usage[:, None] + possible_rises < edge[:, None], axis=1)

@@ -22,11 +22,11 @@ from rules.arrays import Flags, Indices, Ints
 class MetricCadences:
     """Plans how often the metrics of a fleet are read, by the cadences that its series have.
 
-    Iterate over `plan`, then read `planned`.
+    Iterate over `plan`, then read `planned_minutes`.
 
     urgent: the series in danger, by slot. safe_series: finds the series that are safe because the aggregates
-    of their metrics are small. planned: the minutes between two requests of each metric, which the planner
-    then writes to the rings.
+    of their metrics are small. planned_minutes: the minutes between two requests of each metric, which the
+    planner then writes to the rings.
     """
 
     def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe_series: SafeSeries) -> None:
@@ -35,14 +35,14 @@ class MetricCadences:
         self._urgent = np.append(urgent, False)
         # The last entry stands for all metrics that are added meanwhile (see `monitor.planning.parts`).
         self._minutes = np.full(self._metric_count + 1, intervals.longest, np.int32)
-        self.planned[fleet.rings.whole[: self._metric_count] != NO_BOUND] = max(
+        self.planned_minutes[fleet.rings.whole[: self._metric_count] != NO_BOUND] = max(
             MAX_INTERVAL, intervals.longest
         )
         self._may_idle = np.ones(self._metric_count + 1, np.bool_)
         self._stale_later_minutes = np.zeros(self._series_count + 1, np.int32)
 
     @property
-    def planned(self) -> Ints:
+    def planned_minutes(self) -> Ints:
         """The minutes between two requests of each metric, by row."""
         return self._minutes[:-1]
 
@@ -50,16 +50,18 @@ class MetricCadences:
         """Plan at the minute `now`, part by part."""
         yield from self._lower_to_cadences_of_series(self._safe_series.candidates)
         if self._safe_series.has_parts:
-            self._safe_series.choose(self.planned, now)
+            self._safe_series.choose(self.planned_minutes, now)
             yield from self._lower_to_cadences_of_series(self._safe_series.chosen)
         yield from self._lower_throttled()
         self._plan_proving_metrics(now)
         yield
         for part in ranges(self._metric_count):
             rows = np.arange(part.start, part.stop, dtype=np.int32)
-            self.planned[part] = np.maximum(self.planned[part], min_minutes(self._fleet.rings, rows))
+            self.planned_minutes[part] = np.maximum(
+                self.planned_minutes[part], min_minutes(self._fleet.rings, rows)
+            )
             yield
-        self._safe_series.mark(self.planned)
+        self._safe_series.mark(self.planned_minutes)
         yield from self._lengthen_idle(now)
 
     def _parts(self, *all_formulas: Formulas) -> Iterator[tuple[Indices, Ints]]:
@@ -96,10 +98,10 @@ class MetricCadences:
 
     def _plan_proving_metrics(self, now: int) -> None:
         """Plan the metrics that prove other metrics to be 0 or safe, as often as the other metrics need."""
-        rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
-        proving_rows = newest_of_namespaces(rings, planned < NOT_READ)
-        planned[proving_rows] = np.minimum(planned[proving_rows], throttled)
-        plan_aggregates(rings, planned, throttled, rings.part_searches.paused(now))
+        rings, planned_minutes, throttled = self._fleet.rings, self.planned_minutes, self._intervals.throttled
+        proving_rows = newest_of_namespaces(rings, planned_minutes < NOT_READ)
+        planned_minutes[proving_rows] = np.minimum(planned_minutes[proving_rows], throttled)
+        plan_aggregates(rings, planned_minutes, throttled, rings.part_searches.paused(now))
         bounding = rings.bound[: self._metric_count]
         self._may_idle[bounding[bounding != NO_BOUND]] = self._may_idle[proving_rows] = False
         aggregates = rings.whole[: self._metric_count]
@@ -109,14 +111,14 @@ class MetricCadences:
         """Lengthen the minutes of idle metrics; let samples of idle and safe series become stale later."""
         fleet, added_minutes = self._fleet, np.zeros(self._metric_count + 1, np.int32)
         for part in ranges(self._metric_count):
-            active_minutes = self.planned[part]
+            active_minutes = self.planned_minutes[part]
             metrics = ActiveMetrics(part, active_minutes, self._may_idle[part])
             idle_minutes = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
             is_safe = ~np.isnan(fleet.rings.safe_below[part])
             usual_minutes = np.where(
                 is_safe, np.minimum(active_minutes, self._intervals.longest), active_minutes
             )
-            added_minutes[part], self.planned[part] = idle_minutes - usual_minutes, idle_minutes
+            added_minutes[part], self.planned_minutes[part] = idle_minutes - usual_minutes, idle_minutes
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
             # Twice, as a request may fail.

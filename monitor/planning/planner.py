@@ -163,15 +163,17 @@ class Planner:
             danger = self._danger(part, alerting, now)
             fleet.cadence[part] = cadences(danger, self._intervals)
             fleet.near_upper_edge_at[part][is_near(danger.usage, danger.edge)] = now
-            urgent[part] = danger.urgent
+            urgent[part] = danger.is_urgent
             safe_series.note(part, danger)
             yield
         metrics = MetricCadences(fleet, self._intervals, urgent, safe_series)
         yield from metrics.plan(now)
-        planned = metrics.planned
+        planned_minutes = metrics.planned_minutes
         if self.budget and (terms := self.budget.terms):
-            yield from self._keeper.keep_within(self.budget, terms, planned, now)
-        fleet.rings.cadence[: planned.size] = np.where(planned <= self._intervals.shortest, 0, planned)
+            yield from self._keeper.keep_within(self.budget, terms, planned_minutes, now)
+        fleet.rings.cadence[: planned_minutes.size] = np.where(
+            planned_minutes <= self._intervals.shortest, 0, planned_minutes
+        )
 
     def _alerting_flags(self) -> Flags:
         """Return on which series an alert is pending or fires, by slot."""
@@ -192,9 +194,9 @@ class Planner:
             usage=usage,
             edge=edge,
             rises=fleet.rises[part],
-            history=fleet.rises_through[part] - fleet.rises_from[part],
-            sample_age=now - np.maximum(sampled_at, now - WINDOW),
-            since_near=now - np.maximum(fleet.near_upper_edge_at[part], now - NEAR_MEMORY - 1),
+            history_minutes=fleet.rises_through[part] - fleet.rises_from[part],
+            sample_age_minutes=now - np.maximum(sampled_at, now - WINDOW),
+            minutes_since_near=now - np.maximum(fleet.near_upper_edge_at[part], now - NEAR_MEMORY - 1),
             pending_for=fleet.pending_for[part].astype(np.int32),
-            alerting=alerting[part],
+            is_alerting=alerting[part],
         )

@@ -97,23 +97,26 @@ class SafeSeries:
         if not self.has_parts:
             return
         highest = self._highest_usage[slots]
-        danger_by_aggregate = replace(danger, usage=highest, sample_age=np.zeros_like(danger.sample_age))
-        is_safe = (highest < danger.edge) & ~danger.urgent
+        danger_by_aggregate = replace(
+            danger, usage=highest, sample_age_minutes=np.zeros_like(danger.sample_age_minutes)
+        )
+        is_safe = (highest < danger.edge) & ~danger.is_urgent
         self._aggregates_interval[slots] = np.where(
             is_safe, cadences(danger_by_aggregate, self._intervals), 0
         )
         self._edge[slots] = danger.edge
 
-    def choose(self, planned: Ints, now: int) -> None:
+    def choose(self, planned_minutes: Ints, now: int) -> None:
         """Choose the series that are safe, and plan the aggregates that are read for these series alone.
 
-        An aggregate that other series need is read no more often for its parts. planned: the minutes between
-        two requests of each metric, as needed by the series that are not candidates; changed in place.
+        An aggregate that other series need is read no more often for its parts. planned_minutes: the minutes
+        between two requests of each metric, as needed by the series that are not candidates; changed in
+        place.
         """
         rings, longest = self._fleet.rings, self._intervals.longest
         parts = np.flatnonzero(self._aggregate != NO_BOUND)
         aggregates, aggregate_of_part = np.unique(self._aggregate[parts], return_inverse=True)
-        minutes = np.maximum(planned[aggregates], min_minutes(rings, aggregates))
+        minutes = np.maximum(planned_minutes[aggregates], min_minutes(rings, aggregates))
         are_needed = rings.use_count[aggregates] > np.bincount(aggregate_of_part, minlength=aggregates.size)
         minutes = np.where(are_needed, minutes, longest)
         is_safe = self._are_safe(parts, minutes[aggregate_of_part])
@@ -124,7 +127,9 @@ class SafeSeries:
         are_unknown = now - rings.requested_through[aggregates].astype(np.int64) > MAX_INTERVAL
         aggregate_rate = 1 / max(longest, 1)  # requests a minute that reading the aggregate costs
         pays = np.where(are_unknown, saved_if_all_safe, saved) > aggregate_rate
-        planned[aggregates] = np.where(are_needed, planned[aggregates], np.where(pays, longest, NOT_READ))
+        planned_minutes[aggregates] = np.where(
+            are_needed, planned_minutes[aggregates], np.where(pays, longest, NOT_READ)
+        )
         self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[aggregate_of_part])
 
     def _are_safe(self, parts: Indices, minutes: Ints) -> Flags:
@@ -144,7 +149,7 @@ class SafeSeries:
             saved[rows] = np.where(is_safe[slots], np.maximum(saved_rate, 0), saved[rows])
         return saved
 
-    def mark(self, planned: Ints) -> None:
+    def mark(self, planned_minutes: Ints) -> None:
         """Write the cadences of safe series to the fleet, and `safe_below` of their metrics to the rings.
 
         `safe_below`: the value of the metric's aggregate below which the metric is safe.
@@ -155,6 +160,6 @@ class SafeSeries:
             slots, rows, factors = parts.slots[chosen], parts.rows[:, chosen], parts.factors[:, chosen]
             with np.errstate(divide="ignore"):
                 np.fmin.at(below, rows, self._edge[slots] / factors)
-            self._fleet.cadence[slots] = planned[self._aggregate[rows]].max(axis=0)
-        is_rare = planned[: self._size] >= MAX_INTERVAL
+            self._fleet.cadence[slots] = planned_minutes[self._aggregate[rows]].max(axis=0)
+        is_rare = planned_minutes[: self._size] >= MAX_INTERVAL
         self._fleet.rings.safe_below[: self._size] = np.where(is_rare, below, np.nan)

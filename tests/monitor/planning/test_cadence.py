@@ -21,13 +21,13 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **facts: Any) -
     inputs = {
         "usage": usage,
         "edge": edge,
-        "history": LONG_HISTORY,
-        "sample_age": 2,
-        "since_near": NEAR_MEMORY + 1,
+        "history_minutes": LONG_HISTORY,
+        "sample_age_minutes": 2,
+        "minutes_since_near": NEAR_MEMORY + 1,
         "pending_for": 10,
-        "alerting": False,
+        "is_alerting": False,
     } | facts
-    types = {"usage": np.float32, "edge": np.float32, "alerting": np.bool_}
+    types = {"usage": np.float32, "edge": np.float32, "is_alerting": np.bool_}
     columns: dict[str, Any] = {
         name: np.array([value], types.get(name, np.int32)) for name, value in inputs.items()
     }
@@ -41,27 +41,27 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **facts: Any) -
         ({"rise": 1}, 15),
         ({"rise": 5}, 10),
         ({"rise": 7}, 10),
-        ({"rise": 7, "history": 240}, 6),  # four hours may not contain the highest rise
+        ({"rise": 7, "history_minutes": 240}, 6),  # four hours may not contain the highest rise
         ({"rise": 13}, 6),
         ({"rise": 26}, 4),
         ({"rise": 59}, 3),
         ({"rise": 61}, 2),  # at most a minute later than if it were read every minute
-        ({"since_near": 0}, 2),
-        ({"since_near": NEAR_MEMORY}, 2),
-        ({"since_near": 0, "history": 0}, 1),
+        ({"minutes_since_near": 0}, 2),
+        ({"minutes_since_near": NEAR_MEMORY}, 2),
+        ({"minutes_since_near": 0, "history_minutes": 0}, 1),
         ({"usage": 70}, 1),
         ({"usage": 700}, 1),
         ({"usage": 64}, 5),  # half of `for`
         ({"usage": 64, "pending_for": 0}, 1),
-        ({"alerting": True}, 1),
-        ({"alerting": True, "sample_age": 400}, 1),
-        ({"history": 60}, 5),
-        ({"history": 0}, 1),
+        ({"is_alerting": True}, 1),
+        ({"is_alerting": True, "sample_age_minutes": 400}, 1),
+        ({"history_minutes": 60}, 5),
+        ({"history_minutes": 0}, 1),
         ({"edge": np.nan}, 15),
         ({"edge": np.nan, "usage": np.nan}, 15),
-        ({"sample_age": 61}, 15),
-        ({"usage": 90, "sample_age": 60}, 1),
-        ({"usage": 90, "sample_age": 61}, 15),
+        ({"sample_age_minutes": 61}, 15),
+        ({"usage": 90, "sample_age_minutes": 60}, 1),
+        ({"usage": 90, "sample_age_minutes": 61}, 15),
     ],
 )
 def test_a_series_waits_as_long_as_it_is_safe(facts: dict[str, Any], minutes: int) -> None:
