@@ -54,7 +54,7 @@ def cost(
     with progress_bar() as report_progress:
         estimate = run_interruptible(estimate_cost(settings, registry, report_progress, alternative))
     typer.echo(FORMATS[format](estimate))
-    for failure in estimate.failures.listed if format == "table" else ():
+    for failure in estimate.failures.listed_sentences if format == "table" else ():
         typer.echo(failure, err=True)
     if not estimate.failures:
         return

@@ -100,7 +100,7 @@ def report_contact(config: Config, registry: Registry, out: Path, allow_blind: b
         first_contact = run_interruptible(contact(config, registry, report_progress))
     typer.echo(f"It {watched_sentence(config, registry)}.")
     typer.echo(_contact_sentence(first_contact) if first_contact.accounts else NOTHING_READ)
-    for failure in first_contact.failures.listed:
+    for failure in first_contact.failures.listed_sentences:
         typer.echo(f"- {escape_unprintable(failure)}")
     config_option = "" if out == DEFAULT_FILE else f" --config {out}"
     if first_contact.denied:

@@ -90,7 +90,7 @@ def confirm_price(plan: PastPlan, scan: PastScan, confirmed: bool) -> None:
     confirmed: the user agrees to any price, and is not asked.
     """
     if not plan.slots.size:
-        for failure in scan.failures.listed:
+        for failure in scan.failures.listed_sentences:
             typer.echo(failure, err=True)
         typer.echo("headroom found no series whose past can be read.", err=True)
         raise typer.Exit(FAILED)

@@ -50,8 +50,8 @@ class CellWatcher:
         self.services = {collector.service for collector in self._collectors}
         self._not_inventoried = {*self.services, TAGS}
         # Set after the first inventories of all services except those that wait for it (`reads_last`).
-        self._others_inventoried = asyncio.Event()
-        self._mark_others_inventoried()
+        self._prior_services_inventoried = asyncio.Event()
+        self._mark_prior_services_inventoried()
         self.poll_status, self.poll_phase, self.activity_status = RunStatus(), "", RunStatus()
         self.on_denial: Callable[[], None] = lambda: None
         self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
@@ -87,7 +87,7 @@ class CellWatcher:
         try:
             async with self._inventory_locks[collector.service]:
                 if collector.reads_last:
-                    await self._wait_for_others()
+                    await self._wait_for_prior_services()
                 status = await self.inventory.run(collector, by_turns=by_turns)
             is_empty = not (self.inventory.found_counts[collector.service] or status.failures)
             self._empty_inventories[collector.service].record(is_empty, asyncio.get_running_loop().time())
@@ -95,11 +95,11 @@ class CellWatcher:
         finally:
             self._mark_inventoried(collector.service)
 
-    async def _wait_for_others(self) -> None:
+    async def _wait_for_prior_services(self) -> None:
         """Wait for the first inventories of all services that do not read last, up to a time-out."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._timings.others_timeout):
-                await self._others_inventoried.wait()
+            async with asyncio.timeout(self._timings.prior_services_timeout):
+                await self._prior_services_inventoried.wait()
 
     async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:
         """Run the inventory of a service, unless it is unused and it is too early to look again."""
@@ -129,16 +129,16 @@ class CellWatcher:
         if service in self._not_inventoried:
             self._not_inventoried.discard(service)
             self._service_inventoried.set()
-            self._mark_others_inventoried()
+            self._mark_prior_services_inventoried()
         if not self._not_inventoried:
             self.inventoried_once.set()
 
-    def _mark_others_inventoried(self) -> None:
+    def _mark_prior_services_inventoried(self) -> None:
         if all(
             collector.reads_last or collector.service not in self._not_inventoried
             for collector in self._collectors
         ):
-            self._others_inventoried.set()
+            self._prior_services_inventoried.set()
 
     def status(self) -> CellStatus:
         """Return a copy of the present status."""

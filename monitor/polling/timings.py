@@ -16,7 +16,7 @@ class PollingTimings:
     min_listing_interval: the least time between any two of these lists, as each denied call requests a list.
     confirmation_delay: the wait before a denied call is repeated, as a single denial raises no alert.
     tags_timeout: how long the first poll of a cell waits for the tags of its resources.
-    others_timeout: how long a service that reads last waits for the first inventories of all other services.
+    prior_services_timeout: how long a service that reads last waits for the first inventories of the others.
     first_polls_interval: the time between polls while a cell's first inventory runs.
     quota_interval: the time between reads of a quota.
     quota_retry_interval: the time between attempts to read a quota after a failure.
@@ -32,7 +32,7 @@ class PollingTimings:
     min_listing_interval: float = 30.0
     confirmation_delay: float = 60.0
     tags_timeout: float = 10.0
-    others_timeout: float = 600.0
+    prior_services_timeout: float = 600.0
     first_polls_interval: float = 10.0
     quota_interval: float = QUOTA_INTERVAL
     quota_retry_interval: float = 600.0

@@ -59,7 +59,7 @@ DUPLICATE_ENTRY = Failure(
 
 
 def _is_offered(collector: Collector, cell: Cell) -> bool:
-    """Return false for a service whose only region is in another partition than the cell's region."""
+    """Return whether a cell's partition offers a service; false if its only region is in another one."""
     return not collector.region or partition_of(collector.region) == partition_of(cell.region)
 
 
@@ -283,7 +283,7 @@ class Watcher:
         """Return the series that the inventories discovered, for `inherited` of the next watcher."""
         departed = self.members.departed
         inherited = {key: keys for key, keys in self.inherited.items() if key[0] not in departed}
-        return inherited | {key: cell.inventory.discovered for key, cell in self.cells.items()}
+        return inherited | {key: watched.inventory.discovered for key, watched in self.cells.items()}
 
     async def _drop_unmonitored(self) -> None:
         """Drop the series of cells and services that only an earlier configuration had."""
@@ -305,8 +305,8 @@ class Watcher:
             return False
         if not self.config.signals.includes(self.registry.signal(key.service, key.signal)):
             return False
-        if cell := self.cells.get(key.cell):
-            return key.service in cell.services
+        if watched := self.cells.get(key.cell):
+            return key.service in watched.services
         if not self.members.are_known or self.linked.may_link_more(key.region):
             return True
         return key.account in inaccessible or UNKNOWN_ACCOUNT in inaccessible
@@ -334,21 +334,21 @@ class Watcher:
             await attempted.wait()
         for link in tuple(self.linked.links.values()):
             await link.attempted.wait()
-        for cell in tuple(self.cells.values()):
-            await cell.polled_once.wait()
+        for watched in tuple(self.cells.values()):
+            await watched.polled_once.wait()
 
     async def run_account(self, account: Account) -> None:
         """Open an account, with retries until it succeeds, and watch its cells until cancelled."""
         async for _ in self.timings.schedule(account_name(account), self.timings.open_retry_interval).ticks():
-            cells = await self.open_account(account)
+            cell_watchers = await self.open_account(account)
             if account_name(self.members.with_present_name(account)) not in self.inaccessible_accounts:
                 break
         async with asyncio.TaskGroup() as loops:
             for link in self.linked.links_of(account):
                 loops.create_task(link.run(self.telemetry))
-            for cell in cells:
-                loops.create_task(self._watch_while_enabled(account, cell))
-            if ALL_REGIONS in account.regions and cells:
+            for watched in cell_watchers:
+                loops.create_task(self._watch_while_enabled(account, watched))
+            if ALL_REGIONS in account.regions and cell_watchers:
                 await self._watch_new_regions(account, loops)
 
     async def _watch_while_enabled(self, account: Account, watched: CellWatcher) -> None:
@@ -396,11 +396,15 @@ class Watcher:
                     )
 
     async def open_all(self) -> Mapping[CellWatcher, Account]:
-        """Open every account once, including those of organizations; return each cell with its account."""
+        """Open every account once, also those of organizations; return cell watchers with their accounts."""
         await self.members.read()
         accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
-        cells = await asyncio.gather(*map(self.open_account, accounts))
-        return {cell: account for account, opened in zip(accounts, cells, strict=True) for cell in opened}
+        opened = await asyncio.gather(*map(self.open_account, accounts))
+        return {
+            watched: account
+            for account, cell_watchers in zip(accounts, opened, strict=True)
+            for watched in cell_watchers
+        }
 
     async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
         """Run one inventory of every cell and, if `with_polls`, one poll, which AWS bills.
@@ -436,7 +440,7 @@ class Watcher:
 
     def cell_statuses(self) -> list[CellStatus]:
         """Return copies of the present status of all cells."""
-        statuses = [cell.status() for cell in self.cells.values()]
+        statuses = [watched.status() for watched in self.cells.values()]
         for n, status in enumerate(statuses):
             if link := self.linked.links.get((status.account, status.region)):
                 collectors = {**status.collectors, LINKS: replace(link.status)}
@@ -455,8 +459,8 @@ class Watcher:
         unopened += [f"account {name}" for name, attempted in attempts if not attempted.is_set()]
         links = self.linked.links.items()
         unopened += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
-        cells = [(key, cell.pending) for key, cell in self.cells.items()]
-        unread = [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
+        pending_services = ((key, watched.pending) for key, watched in self.cells.items())
+        unread = [f"{'/'.join(key)} ({', '.join(names)})" for key, names in pending_services if names]
         return unopened + unread
 
     def may_discover(self, cell: CellKey, service: str) -> bool:
@@ -480,11 +484,11 @@ class Watcher:
             for region in account_status.disabled_regions:
                 disabled = failure_from(RegionDisabledError(region=region))
                 yield Location(account_status.account, account_status.name, region), disabled
-        for (account, region), cell in self.cells.items():
-            location = Location(account, cell.inventory.account_name, region)
+        for (account, region), watched in self.cells.items():
+            location = Location(account, watched.inventory.account_name, region)
             link = self.linked.links.get((account, region))
             links = {LINKS: link.status} if link else {}
-            for service, status in {**cell.statuses, "": cell.poll_status, **links}.items():
+            for service, status in {**watched.statuses, "": watched.poll_status, **links}.items():
                 yield from ((location._replace(service=service), failure) for failure in status.failures)
 
     def sentences(self) -> list[str]:

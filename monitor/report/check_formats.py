@@ -133,7 +133,7 @@ def write_markdown(report: Report, out: TextIO) -> None:
         + (f": {code_span(command)}" if command else "")
         for names, reason, command in unobservable_entries(report)
     ]
-    items += [f"Failed read: {escape_markdown(sentence)}" for sentence in report.failures.listed]
+    items += [f"Failed read: {escape_markdown(sentence)}" for sentence in report.failures.listed_sentences]
     items += [escape_markdown(report.unread_quotas.sentence)] if report.unread_quotas.sentence else []
     out.write("\n" if items else "")
     out.writelines(f"- {line}\n" for line in items)

@@ -86,7 +86,7 @@ def _write_lists(report: Report, console: Console) -> None:
     unobservable = []
     for names, reason, command in unobservable_entries(report):
         unobservable += [f"- {names}: {reason}", *([f"    {command}"] if command else [])]
-    failures = [f"- {sentence}" for sentence in report.failures.listed]
+    failures = [f"- {sentence}" for sentence in report.failures.listed_sentences]
     for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failures}.items():
         if lines:
             console.print(Text(f"\n{title}", "bold"))

@@ -124,7 +124,7 @@ async def estimate_cost(
     prices = AccountPrices(config.price_table, aws_telemetry.partitions)
     rows_read = _rows_read(fleet, config)
     plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices)
-    names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
+    names = {account: watched.inventory.account_name for (account, _), watched in watcher.cells.items()}
     return CostEstimate(
         _by_service(fleet, config, prices, what_if),
         payers_of(fleet, config, prices),
@@ -134,7 +134,7 @@ async def estimate_cost(
         await path_cost(fleet, config, prices, names),
         Counter(minutes for row in rows_read if (minutes := int(plan.minutes[row])) < NOT_READ),
         plan.budgets,
-        has_read=any(cell.has_read for cell in watcher.cells.values()),
+        has_read=any(watched.has_read for watched in watcher.cells.values()),
     )
 
 

@@ -36,7 +36,7 @@ class FailedReads:
         return bool(self.by_failure)
 
     @property
-    def listed(self) -> Sequence[str]:
+    def listed_sentences(self) -> Sequence[str]:
         """The first MAX_FAILED_READS sentences of `by_cause`, then one with the number of the others."""
         more = len(self.by_cause) - MAX_FAILED_READS
         last = (
@@ -51,8 +51,8 @@ NO_FAILED_READS = FailedReads()
 def failed_reads(watcher: Watcher, other_failures: Sequence[LocatedFailure] = ()) -> FailedReads:
     """Return the failed reads of a watcher, and other failures in its accounts."""
     cells = [
-        ObservationTarget(account, region, "", cell.inventory.account_name, 0.0, 0.0)
-        for (account, region), cell in watcher.cells.items()
+        ObservationTarget(account, region, "", watched.inventory.account_name, 0.0, 0.0)
+        for (account, region), watched in watcher.cells.items()
     ]
     return FailedReads(
         by_failure=[*dict.fromkeys([*watcher.sentences(), *_sentence_of_each(other_failures)])],

@@ -125,7 +125,7 @@ def _keys_read(watcher: Watcher, fleet: Fleet, accounts_with_metrics: Container[
 
 async def _request_a_metric_of_each_account(watcher: Watcher, fleet: Fleet) -> dict[str, list[str]]:
     """Request TRIED_METRIC in one region of each account; return its failures as sentences, by account."""
-    reader = MetricPointReader(fleet, lambda: {key: cell.reader for key, cell in watcher.cells.items()})
+    reader = MetricPointReader(fleet, lambda: {key: watched.reader for key, watched in watcher.cells.items()})
     failures = {}
     regions = {account: region for account, region in watcher.cells if region != GLOBAL_REGION}
     for account, region in regions.items():

@@ -113,7 +113,7 @@ def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
     return (
         f"{len(entry.episodes):,}",
         f"{entry.throttled_count:,}",
-        duration(entry.longest),
+        duration(entry.longest_minutes),
         peak_text(entry.peak),
         throttled_demand_text(entry.series, entry.throttled_demand),
         f"{entry.foreseen_count:,} of {forecast_count:,}" if forecast_count else "-",
@@ -172,7 +172,7 @@ def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
     _print_ways(console, summary.ways)
     lists = {
         "What to know": summary.notes,
-        "Failed reads of AWS": summary.report.failures.listed,
+        "Failed reads of AWS": summary.report.failures.listed_sentences,
     }
     for title, lines in lists.items():
         if lines:

@@ -56,7 +56,7 @@ class SeriesEpisodes:
         return max((peak for peak in peaks if not isnan(peak)), default=nan)
 
     @property
-    def longest(self) -> int:
+    def longest_minutes(self) -> int:
         """Minutes of the longest episode."""
         return max(outcome.episode.minutes for outcome in self.episodes)
 

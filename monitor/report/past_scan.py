@@ -126,8 +126,8 @@ class PastScan:
     @property
     def account_names(self) -> Mapping[str, str]:
         """The names of accounts, by id."""
-        cells = self._watcher.cells.items()
-        return {account: cell.inventory.account_name for (account, _), cell in cells}
+        watchers = self._watcher.cells.items()
+        return {account: watched.inventory.account_name for (account, _), watched in watchers}
 
     @property
     def failures(self) -> FailedReads:

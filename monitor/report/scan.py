@@ -158,7 +158,7 @@ async def scan_once(
     watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry, quota_calls=depth.quota_calls)
     try:
         await watcher.run_once(report_progress)
-        names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
+        names = {account: watched.inventory.account_name for (account, _), watched in watcher.cells.items()}
         matches = series_filter(names, selectors)
         judge(fleet, int(time.time() // 60))
         sizes = await _read_fortnight(fleet, watcher, matches, depth)
@@ -178,7 +178,7 @@ async def scan_once(
         registry=registry,
         history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now),
         finished_at=finished_at,
-        cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],
+        cells=[(*key, watched.inventory.account_name) for key, watched in sorted(watcher.cells.items())],
         metrics_requested=int(spent.requested),
         unpriced_metrics=int(sum(bill.requested for bill in costs.values()) - spent.requested),
         cost_dollars=spent.dollars,
@@ -192,7 +192,7 @@ async def _read_fortnight(
     """Read the last fortnight of some series. Forecast the most urgent ones; return recommended sizes."""
     if not (depth.forecasts or depth.sizes):
         return None
-    rows, readers = rows_of(fleet, matches), {key: cell.reader for key, cell in watcher.cells.items()}
+    rows, readers = rows_of(fleet, matches), {key: watched.reader for key, watched in watcher.cells.items()}
     forecaster = Forecaster(fleet, UsageHistory(), time.time, lambda: readers)
     urgent_slots = np.array([fleet.series[row.key].slot for row in rows[: depth.forecasts]], np.int32)
     bought_slots, omitted = purchases_of(fleet, rows, depth.sizes)

@@ -91,7 +91,7 @@ def test_a_service_that_does_not_respond_delays_the_scan_of_quotas_up_to_the_tim
     inventories.delays = {"sqs": 1e6}
     run(
         inventories.watch(
-            inventories.last_collector, inventories.collector("sqs"), seconds=100, others_timeout=60.0
+            inventories.last_collector, inventories.collector("sqs"), seconds=100, prior_services_timeout=60.0
         )
     )
     assert inventories.services_in_use == [set()]

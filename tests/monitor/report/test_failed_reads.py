@@ -86,7 +86,7 @@ def test_the_sentence_of_an_account_that_cannot_be_opened_has_its_name() -> None
 
 def test_the_first_of_many_causes_are_listed_and_the_other_causes_are_counted() -> None:
     causes = [f"cause {number}" for number in range(MAX_FAILED_READS + 2)]
-    listed = FailedReads(causes, causes).listed
+    listed = FailedReads(causes, causes).listed_sentences
     assert listed[:-1] == causes[:MAX_FAILED_READS]
     assert listed[-1].startswith("2 more lines are left out")
     assert not FailedReads()
