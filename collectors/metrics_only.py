@@ -8,7 +8,7 @@ a service in use has one unobservable series, which says what is missing.
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from collectors.base import ACCOUNT, Aws, Collector, Observed, Unobservable
 from collectors.declaration import ACCOUNT_KIND, CELL_NAMES, Declaration, SignalDeclaration, placeholders
@@ -161,21 +161,25 @@ class MetricsScan:
             if metric.qualified_name in self.metrics
         }
         is_in_use = any(metric.namespace != USAGE_NAMESPACE for metric in listed)
-        for observed in self._series(aws, listed):
+        async for observed in self._series(aws, listed):
             is_in_use = True
             yield observed
         for name in (signal.name for signal in self.signals if is_in_use):
             if name not in self._readable and aws.includes(name, ACCOUNT):
                 yield Observed(signal=name, resource=ACCOUNT, usage=ROLE_NEEDED)
 
-    def _series(self, aws: Aws, listed: Set[ListedMetric]) -> Iterator[Observed]:
-        """Yield the series of signals whose metrics are listed."""
+    async def _series(self, aws: Aws, listed: Set[ListedMetric]) -> AsyncIterator[Observed]:
+        """Yield the series of signals whose metrics are listed.
+
+        A series that cannot be evaluated is reported and left out: dimensions may have any values.
+        """
         if not self.declaration:
             return
         resources = FoundResources(self.declaration, aws, frozenset())
         for name, signal in self._readable.items():
-            for node in _nodes(signal, listed, resources):
-                observed = _observe(name, signal, NodeScope(node, resources), listed)
+            nodes = _nodes(signal, listed, resources)
+            observe_at = partial(_observe, name, signal, resources, listed)
+            async for _, observed in aws.map(nodes, observe_at, lambda node: node.resource):
                 if observed and aws.includes(name, observed.resource):
                     yield self._with_limit(aws, observed, signal)
 
@@ -206,13 +210,16 @@ def _nodes(signal: ReadableSignal, listed: Set[ListedMetric], resources: FoundRe
     return nodes_by_path.values()
 
 
-def _observe(
-    name: str, signal: ReadableSignal, scope: NodeScope, listed: Set[ListedMetric]
+async def _observe(
+    name: str, signal: ReadableSignal, resources: FoundResources, listed: Set[ListedMetric], node: Node
 ) -> Observed | None:
-    """Return the series of a signal at a resource; None if the resource has no such series."""
-    for node in reversed([*scope.node.lineage]):
-        _add_values(node, scope.resources)
-    observed = observe(name, signal.declared, scope, ())
+    """Return the series of a signal at a resource; None if the resource has no such series.
+
+    Raises ExpressionError for a dimension that an expression of the signal does not take.
+    """
+    for ancestor in reversed([*node.lineage]):
+        _add_values(ancestor, resources)
+    observed = observe(name, signal.declared, NodeScope(node, resources), ())
     is_missing = observed and signal.needs_published_limit and not _is_limit_published(observed, listed)
     return None if is_missing else observed
 

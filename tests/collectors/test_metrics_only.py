@@ -70,6 +70,22 @@ async def test_resources_are_found_by_dimensions_of_metrics_and_judged_by_publis
     assert not observed.hard_limit
 
 
+async def test_a_dimension_that_an_expression_cannot_read_affects_only_its_resource() -> None:
+    text = DECLARATION_TEMPLATE.format(id="Endpoint", dimensions='{Group: "{group}", At: "{endpoint}"}')
+    text = text.replace(
+        "  load: {resource: node, usage: Load}",
+        "  client_connections: {resource: node, usage: Load, when: epoch(endpoint) > 0}",
+    )
+    declaration = parse_declaration(text.encode(), "ours.yaml")
+    signals = REGISTRY.services["efs"].signals.values()
+    collector = metrics_only(collector_of(declaration), signals, frozenset({("Ours", "Load")}))
+    metrics = [listed_metric("Ours", "Load", Group="a", At=at) for at in ("2026-11-30", "today")]
+    aws = FakeAws(list_metrics=list_metrics_answer(*metrics)).scan
+    paths = {observed.resource.path async for observed in collector.scans[0](aws)}
+    assert ("a", "2026-11-30") in paths
+    assert [failure.resource_path for failure in aws.failures] == [("a", "today")]
+
+
 async def test_signals_that_need_a_role_are_unobservable_if_the_service_is_in_use() -> None:
     metric = listed_metric("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
     series = await series_of("firehose", FakeAws(list_metrics=list_metrics_answer(metric)))
