@@ -34,16 +34,15 @@ from tests.processes import COMMAND, running
 Json = dict[str, Any]
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-WARM_UP, TAIL = 120, 480  # seconds before the first throttling, and after the last
+WARM_UP, TAIL = 120, 480  # seconds before the first throttling begins, and after the last one begins
 THROTTLED_SECONDS = 600  # each stream is throttled for so long
 SHARDS, SHARD_BYTES = 10, 1024**2
 TRAFFIC = 0.6  # fraction of the capacity of the shards
 THROTTLED_RATE = 200.0  # records per second, while a stream is throttled
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds from the start of a minute until its point is visible
-# Fraction of points that are revised, and fraction of its final value that such a point has at first.
-REVISED, FIRST_FRACTION = 0.2, 0.83
-REVISED_AFTER = 60  # seconds from a point's first value to its final value
-LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and their additional delay
+REVISED_SHARE = 0.2  # of points: they have only FIRST_FRACTION of their value for REVISED_AFTER seconds
+FIRST_FRACTION, REVISED_AFTER = 0.83, 60
+LATE_SHARE, LATE_SECONDS = 0.02, 300  # share of points that are late, and their additional delay
 SCRAPE_INTERVAL = 1.0  # seconds
 # 3 is the zone `saturated`.
 SATURATED = re.compile(
@@ -73,7 +72,7 @@ class Streams:
     onsets: Mapping[str, float]
 
     def final_sum(self, stream: str, metric: str, minute: int) -> float | None:
-        """Return the final sum of a metric in a minute; None where CloudWatch publishes no point."""
+        """Return the final sum of a metric in a minute; None if CloudWatch publishes no point."""
         if metric == "IncomingBytes":
             return SHARDS * SHARD_BYTES * 60 * TRAFFIC
         if metric == "IncomingRecords":
@@ -92,11 +91,13 @@ class Streams:
         final_sum = self.final_sum(stream, metric, minute)
         rng = random.Random(f"{stream}/{minute}")
         visible_at = (
-            minute * 60 + rng.uniform(MIN_DELAY, MAX_DELAY) + (LATE_SECONDS if rng.random() < LATE else 0)
+            minute * 60
+            + rng.uniform(MIN_DELAY, MAX_DELAY)
+            + (LATE_SECONDS if rng.random() < LATE_SHARE else 0)
         )
         if final_sum is None or now < visible_at:
             return None
-        is_partial = rng.random() < REVISED and now < visible_at + REVISED_AFTER
+        is_partial = rng.random() < REVISED_SHARE and now < visible_at + REVISED_AFTER
         return final_sum * FIRST_FRACTION if is_partial else final_sum
 
 

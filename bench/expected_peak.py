@@ -52,8 +52,8 @@ CHANGES: Final[dict[str, Callable[[Floats, NDArray[np.int64]], Floats]]] = {
 
 def percentile_99(usage: Floats) -> float:
     """Return the 99th percentile of the known values."""
-    known = np.sort(usage[np.isfinite(usage)])
-    return float(known[int(np.ceil(0.99 * known.size)) - 1])
+    values = np.sort(usage[np.isfinite(usage)])
+    return float(values[int(np.ceil(0.99 * values.size)) - 1])
 
 
 def questions(traces: list[Floats], change: str) -> Iterator[tuple[Floats, list[float]]]:
@@ -62,8 +62,8 @@ def questions(traces: list[Floats], change: str) -> Iterator[tuple[Floats, list[
         for now in range(MIN_PAST_DAYS * DAY, trace.size - max(DAYS_AHEAD) * DAY + 1, STEP):
             usage = CHANGES[change](trace, np.arange(-now, trace.size - now))
             past = np.full(BINS, np.nan, np.float32)
-            known = usage[max(0, now - BINS) : now]
-            past[BINS - known.size :] = known
+            past_usage = usage[max(0, now - BINS) : now]
+            past[BINS - past_usage.size :] = past_usage
             real = [percentile_99(usage[now : now + days * DAY]) for days in DAYS_AHEAD]
             if percentile_99(past) > 0 and min(real) > 0:
                 yield past, real
@@ -124,17 +124,17 @@ def main() -> None:
     means = [harness.load(str(path)) for path in sorted(folder.glob("*.csv.gz"))]
     traces = [quarter_hour_maxima(mean[None, : mean.size // 3 * 3])[0] for mean in means]
     scores = {change: score(traces, change) for change in CHANGES}
-    missed = [
+    missed_scores = [
         f"{change}: more peaks leave the band" for change, (_, no_more) in scores.items() if not no_more
     ]
     if scores["as it is"][0] > MAX_SIZE_RATIO:
-        missed.append(
+        missed_scores.append(
             f"expected peaks are more than {MAX_SIZE_RATIO} times the peaks of the fortnight in the mean"
         )
     if cost > MAX_SECONDS:
-        missed.append(f"more than {MAX_SECONDS} s")
-    if missed:
-        sys.exit("\n".join(["missed:", *missed]))
+        missed_scores.append(f"more than {MAX_SECONDS} s")
+    if missed_scores:
+        sys.exit("\n".join(["missed:", *missed_scores]))
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ def main() -> None:
     register(fleet, Config())
     report(f"{SERIES:,} series registered, {fleet.rings.size:,} metrics")
     fill(fleet)
-    used = fleet.rings.points.allocated_bytes / MIB
-    report(f"three hours of points judged, {used:.0f} MiB of it values")
+    points_mebibytes = fleet.rings.points.allocated_bytes / MIB
+    report(f"three hours of points judged, {points_mebibytes:.0f} MiB of it values")
     exposition = Exposition(fleet)
     asyncio.run(publish_twice(fleet, exposition))
     body = sum(len(piece.deflated) for piece in exposition.body.pieces) / MIB

@@ -130,7 +130,7 @@ class Polls:
 
 
 async def measure(metrics: int) -> None:
-    """Print the CPU time of a minute, and the seconds_by_stage of its stages."""
+    """Print the CPU time of a minute, and the shares of its stages."""
     count = metrics // len(METRICS)
     minutes = WARM_UP + 2 * MEASURED
     first = int(time.time() // 60) - HISTORY - minutes - 10

@@ -71,4 +71,4 @@ def texts_within(roots: Iterable[Any], not_searched: tuple[type, ...]) -> Iterat
                 yield value
             elif isinstance(value, bytes):
                 yield value.decode(errors="replace")
-        level = gc.get_referents(*searched)  # one call for all, as there are tens of thousands
+        level = gc.get_referents(*searched)  # one call for all: there are tens of thousands

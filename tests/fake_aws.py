@@ -216,7 +216,7 @@ class FakeAws:
 
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
         """Return the series that a scan function yields, by signal and resource, and check their metrics."""
-        found = {
+        series = {
             (observed.signal, observed.resource.display_name): observed
             async for observed in function(self.scan)
         }
@@ -225,18 +225,18 @@ class FakeAws:
             signals = REGISTRY.services[service].signals
             problems = [
                 text
-                for observed in found.values()
+                for observed in series.values()
                 for text in (
                     *unit_conflicts(observed, signals[observed.signal]),
                     *unpublished_metrics(observed),
                 )
             ]
             assert problems == []
-        return found
+        return series
 
     async def run_all_scans(self, collector: Collector) -> dict[tuple[str, str], Observed]:
         """Return the series that all scan functions of a collector yield."""
-        found: dict[tuple[str, str], Observed] = {}
+        series: dict[tuple[str, str], Observed] = {}
         for function in collector.scans:
-            found |= await self.run_scan(function)
-        return found
+            series |= await self.run_scan(function)
+        return series

@@ -64,9 +64,9 @@ class FakeOrganization:
                 account.update(members)
 
     async def handle(self, request: web.Request) -> web.Response:
-        found = CREDENTIAL.search(request.headers["Authorization"])
-        assert found
-        key, _, service = found.groups()
+        match = CREDENTIAL.search(request.headers["Authorization"])
+        assert match
+        key, _, service = match.groups()
         account = key.removeprefix("ASIA") if key.startswith("ASIA") else OWN_ACCOUNT
         body = await request.read()
         if service == "organizations":

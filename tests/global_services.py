@@ -135,9 +135,9 @@ class GlobalAws:
             yield aws
 
     async def handle(self, request: web.Request) -> web.Response:
-        found = SIGNING_SCOPE.search(request.headers["Authorization"])
-        assert found
-        region, service = found.groups()
+        match = SIGNING_SCOPE.search(request.headers["Authorization"])
+        assert match
+        region, service = match.groups()
         self.calls[service, region] += 1
         if service in self.denied:
             return web.Response(status=403, text=DENIED, content_type="text/xml")

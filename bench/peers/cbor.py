@@ -7,7 +7,7 @@ from typing import Any
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)  # the major types
 EPOCH_TAG = 1  # the tag before a time in epoch seconds
-MIN_FOLLOWING = 24  # lower numbers are in the first byte of an item; others follow it
+MIN_FOLLOWING = 24  # lower numbers are in the first byte of an item, higher numbers in the following bytes
 INDEFINITE, BREAK = 31, 0xFF  # the length of an item that ends at a BREAK byte, and that byte
 # By the low five bits of the first byte (`info`): struct formats of the number that follows, and constants.
 LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}

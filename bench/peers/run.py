@@ -98,8 +98,8 @@ class Run:
         visible = self.streams.visible_at
         is_newest = visible <= np.minimum.accumulate(visible[:, ::-1], axis=1)[:, ::-1]
         last = self.end.at - SCRAPE_INTERVAL
-        wanted = is_newest & chosen[:, None] & (visible >= self.begin.at) & (visible < last)
-        took = np.where(np.isnan(self.shown_at), self.end.at, self.shown_at)[wanted] - visible[wanted]
+        is_counted = is_newest & chosen[:, None] & (visible >= self.begin.at) & (visible < last)
+        took = np.where(np.isnan(self.shown_at), self.end.at, self.shown_at)[is_counted] - visible[is_counted]
         if not took.size:
             return float("nan"), float("nan")
         return float(np.percentile(took, 50)), float(np.percentile(took, 99))

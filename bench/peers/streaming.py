@@ -16,7 +16,7 @@ from tests.monitor.serve_process import free_port
 
 BODIES = 20  # of POINTS points each
 START_TIMEOUT = 60.0  # seconds until a receiver listens
-FLUSH_SECONDS = 12.0  # after the last body; within them, Telegraf hands the points to its output
+FLUSH_SECONDS = 12.0  # after the last body, in which Telegraf passes the points to its output
 TELEGRAF = """
 [agent]
   metric_buffer_limit = 1000000

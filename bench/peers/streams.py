@@ -27,11 +27,8 @@ METRICS = {  # by name: the statistic, and the sum or maximum of a minute at a u
     "ReadProvisionedThroughputExceeded": ("Sum", 600.0),
 }
 THROTTLED = ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded")
-SAFE, WITHIN, ABOVE = (
-    (0.1, 0.3),
-    (0.45, 0.6),
-    (0.75, 0.85),
-)  # lowest and highest utilization, by kind of stream
+# The lowest and the highest utilization of streams, by their kind.
+SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
 CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: every 40, a stream within the band is above it for 8
@@ -39,8 +36,9 @@ CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: every 40, a stream within the b
 ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = 0.1, 0.004
 QUIET_FOR = 10  # minutes without an event that precede each event to detect
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
-REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points; first / last value; seconds
-LATE, LATE_SECONDS = 0.02, 300  # share of points, additional delay
+REVISED_SHARE = 0.2  # of points: they have only FIRST_FRACTION of their value for REVISED_AFTER seconds
+FIRST_FRACTION, REVISED_AFTER = 0.83, 60
+LATE_SHARE, LATE_SECONDS = 0.02, 300  # share of points, additional delay
 
 
 class Kind(StrEnum):
@@ -79,9 +77,9 @@ class Streams:
         )
         self._throttled = rng.random(shape) < throttled_share[:, None]
         starts = 60.0 * (first + np.arange(minutes))
-        late = np.where(rng.random(shape) < LATE, LATE_SECONDS, 0)
+        late = np.where(rng.random(shape) < LATE_SHARE, LATE_SECONDS, 0)
         self.visible_at: Times = starts + rng.uniform(MIN_DELAY, MAX_DELAY, shape) + late
-        self._final_at = self.visible_at + np.where(rng.random(shape) < REVISED, REVISED_AFTER, 0)
+        self._final_at = self.visible_at + np.where(rng.random(shape) < REVISED_SHARE, REVISED_AFTER, 0)
 
     def beginnings(self, kind: Kind) -> Iterator[tuple[int, float]]:
         """Yield each event to detect: the number of the stream, and when CloudWatch first shows the event.

@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parents[2] / ".." / "shared" / "reference" / "limits-
 STREAMS = REFERENCE.parents[1] / "fixtures" / "streams"
 
 collect_ignore = [] if REFERENCE.exists() else ["test_reference.py", "test_streams.py"]
-if shutil.which("helm") is None:  # `make acceptance` builds Helm where Go is installed
+if shutil.which("helm") is None:  # `make acceptance` builds Helm if Go is installed
     collect_ignore += ["test_helm.py"]
 
 

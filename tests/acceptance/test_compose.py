@@ -50,10 +50,10 @@ async def query(prometheus: str, expression: str) -> list[dict[str, Any]] | None
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_series_keep_their_labels_beside_those_of_the_target(prometheus: str) -> None:
-    found = await eventually(partial(query, prometheus, 'headroom_zone{service="headroom"}'))
-    assert {series["metric"]["job"] for series in found} == {"headroom"}
-    assert {"kinesis", "lambda", "sqs"} <= {series["metric"]["aws_service"] for series in found}
-    assert not {name for series in found for name in series["metric"] if name.startswith("exported_")}
+    zone_series = await eventually(partial(query, prometheus, 'headroom_zone{service="headroom"}'))
+    assert {series["metric"]["job"] for series in zone_series} == {"headroom"}
+    assert {"kinesis", "lambda", "sqs"} <= {series["metric"]["aws_service"] for series in zone_series}
+    assert not {name for series in zone_series for name in series["metric"] if name.startswith("exported_")}
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -100,7 +100,7 @@ def error_output(bin_folder: Path, *arguments: str) -> str:
     return done.stderr
 
 
-def test_headroom_runs_where_only_the_wheel_is_installed(environment: Path) -> None:
+def test_headroom_runs_if_only_the_wheel_is_installed(environment: Path) -> None:
     assert run(environment / "headroom", "--version", folder=environment) == f"headroom {VERSION}\n"
     policy = json.loads(run(environment / "headroom", "iam-policy", "--service", "sqs", folder=environment))
     assert policy["Version"] == "2012-10-17"

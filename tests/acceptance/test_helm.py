@@ -93,13 +93,13 @@ def test_kubernetes_accepts_the_manifests_of_all_options(all_objects: list[Manif
 
 
 def test_the_chart_has_the_generated_dashboards(all_objects: list[Manifest]) -> None:
-    found = {
+    dashboards = {
         name.removeprefix("headroom-"): text
         for manifest in all_objects
         if manifest["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
         for name, text in manifest["data"].items()
     }
-    assert found == {
+    assert dashboards == {
         path.name: path.read_text("utf-8") for path in (ROOT / "dashboards" / "grafana").iterdir()
     }
 
@@ -115,14 +115,14 @@ def test_with_a_certificate_probes_and_scrapes_use_https(all_objects: list[Manif
 
 
 def test_the_chart_has_the_generated_rules() -> None:
-    found = {
+    rendered = {
         manifest["metadata"]["name"]: manifest["spec"] for manifest in objects(template("headroom-rules"))
     }
     generated = {
         f"headroom-{path.stem.replace('_', '-')}": yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
         for path in (ROOT / "dashboards" / "prometheus").iterdir()
     }
-    assert found == generated
+    assert rendered == generated
 
 
 def test_the_rules_of_chosen_services_are_rendered_and_unknown_services_refused() -> None:

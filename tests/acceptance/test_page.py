@@ -231,8 +231,8 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Visit, scheme: An
         await visit.go(path)
         await page.evaluate(OPEN_ALL)
         if path != API_DOCS:
-            found = (await Axe().run(page)).response["violations"]
-            assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
+            violations = (await Axe().run(page)).response["violations"]
+            assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert await page.evaluate(OVERLAPPING_CELLS) == [], path
         name = SCREENSHOT_NAMES.get(path) or path.strip("/").replace("/", "-")

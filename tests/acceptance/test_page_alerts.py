@@ -269,8 +269,8 @@ async def test_every_tab_is_accessible_and_nothing_is_cut_off(
     for path in (*(f"/alerts{tab}" for tab in TABS), "/runbooks", "/runbooks/headroom"):
         await page.goto(site.url + path)
         await page.evaluate(OPEN_HISTORY)
-        found = (await Axe().run(page)).response["violations"]
-        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
+        violations = (await Axe().run(page)).response["violations"]
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 

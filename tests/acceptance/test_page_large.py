@@ -23,7 +23,7 @@ MAX_ELEMENTS = 5_000  # of a page, however many series are watched
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def large_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The URL of a server that watches SERIES series, ten of them near their limits and one saturated."""
     folder: Path = tmp_path_factory.mktemp("large")
     async with Server.opened(folder) as server:
@@ -38,14 +38,14 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
+async def page(large_url: str, browser: Browser) -> AsyncIterator[Page]:
     """The overview, whose scripts must raise and log no error."""
     context = await browser.new_context(viewport=ViewportSize(width=1440, height=900))
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda entry: errors.append(entry.text) if entry.type == "error" else None)
-    await page.goto(url)
+    await page.goto(large_url)
     yield page
     assert errors == []
     await context.close()

@@ -162,6 +162,6 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(page: Page, scheme: str,
     for shown_range in ("3h", "14d"):
         await page.goto(f"{page.url.partition('?')[0]}?range={shown_range}")
         await page.get_by_text("The values as a table").click()
-        found = (await Axe().run(page)).response["violations"]
-        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
+        violations = (await Axe().run(page)).response["violations"]
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == []
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

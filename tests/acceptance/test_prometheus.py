@@ -44,8 +44,8 @@ QUERIES = {  # queries that must have a result, and what that proves
 async def test_queries_over_a_running_demo_have_results(prometheus: str) -> None:
     for query in QUERIES:
         assert await eventually(partial(run_query, prometheus, query)), query
-    found = await run_query(prometheus, "count by (aws_service) (headroom_limit)")
-    services = {series["metric"]["aws_service"] for series in found or ()}
+    limits = await run_query(prometheus, "count by (aws_service) (headroom_limit)")
+    services = {series["metric"]["aws_service"] for series in limits or ()}
     # QUOTAS_SERVICE may have no series until the next inventory.
     assert services | {QUOTAS_SERVICE} == {*demo_services()}
 

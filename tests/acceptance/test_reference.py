@@ -160,8 +160,8 @@ def test_the_signals_that_the_reference_lacks_are_listed() -> None:
 def test_a_quota_has_the_code_of_the_reference_unless_listed(signal: Signal) -> None:
     quota = ENTRIES[signal.id].get("service_quotas") or {}
     expected = (quota["service_code"], quota["quota_code"]) if quota.get("quota_code") else None
-    found = signal.quota and (signal.quota.service, signal.quota.code)
-    assert (found == expected) is (signal.id not in OTHER_CODES)
+    own_code = signal.quota and (signal.quota.service, signal.quota.code)
+    assert (own_code == expected) is (signal.id not in OTHER_CODES)
 
 
 @each_signal

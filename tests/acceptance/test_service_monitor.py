@@ -47,8 +47,10 @@ async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
 
 async def firing_alerts(server: str) -> set[Alert] | None:
     """Return the firing alerts that a series is saturated or near its limit; None if there are none."""
-    found = await metrics_of(server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}')
-    return {tuple(labels.get(name, "") for name in IDENTITY) for labels in found or ()} or None
+    labels_of_series = await metrics_of(
+        server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}'
+    )
+    return {tuple(labels.get(name, "") for name in IDENTITY) for labels in labels_of_series or ()} or None
 
 
 async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[str, str]) -> None:

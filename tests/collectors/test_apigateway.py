@@ -434,6 +434,6 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_i
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
     assert {signal for signal, _ in series} == set(SIGNALS)
     usages = [usage for observed in series.values() for usage in (observed.usage, observed.upper_bound)]
-    used = {metric.of() for usage in usages if isinstance(usage, Usage) for metric in usage.metrics}
-    assert used == set(COLLECTOR.metrics)
+    used_metrics = {metric.of() for usage in usages if isinstance(usage, Usage) for metric in usage.metrics}
+    assert used_metrics == set(COLLECTOR.metrics)
     assert sum(COLLECTOR.call_rates.values()) <= 10  # both APIs share the control plane's rate

@@ -28,7 +28,7 @@ def with_denied_operation(case: Case, operation: str) -> Case:
 
 
 def remains(before: Any, after: Any) -> bool:
-    """Return whether a series is as before, or has changed_series only as a denied operation may change it.
+    """Return whether a series is as before, or has changed only as a denied operation may change it.
 
     after: None if the series is gone. Without the operation, a deleted resource may still be counted: a usage
     is unknown or higher.

@@ -431,11 +431,11 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_i
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
     assert {signal for signal, _ in series} == set(REGISTRY.services["lambda"].signals)
-    used = {
+    used_metrics = {
         metric.of()
         for observed in series.values()
         for formula in (observed.usage, observed.throttled)
         if isinstance(formula, Usage)
         for metric in formula.metrics
     }
-    assert used == set(COLLECTOR.metrics)
+    assert used_metrics == set(COLLECTOR.metrics)

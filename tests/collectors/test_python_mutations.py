@@ -146,11 +146,11 @@ def is_of_unchanged_item(resource: str) -> bool:
 )
 async def test_a_wrong_item_of_a_list_affects_no_other_item(service: str, method: str) -> None:
     before = await series_of(service)
-    others = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
+    other_series = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
     answer, member = LISTS[service][method]
     for mutation, items in mutations_of_item(answer[member], CHANGED_INDEX, ROUNDS, method):
         after = await series_of(service, **{method: {**answer, member: items}})
-        assert {key: after.get(key) for key in others} == others, mutation
+        assert {key: after.get(key) for key in other_series} == other_series, mutation
         assert {key for key in before if not key[1]} <= after.keys(), mutation
 
 
@@ -187,8 +187,8 @@ ID_PARAMETERS = ("StreamName", "FunctionName", "Bucket", "restApiId", "usagePlan
 async def test_a_wrong_answer_about_a_resource_affects_no_other_resource(service: str, method: str) -> None:
     usual_answer = answers_of(service)[method]
     before = await series_of(service)
-    others = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
-    assert others
+    other_series = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
+    assert other_series
     answer = RESOURCE_ANSWERS[service][method]
     random = Random(method)
     paths_and_values = [*values_within(answer)]
@@ -203,7 +203,7 @@ async def test_a_wrong_answer_about_a_resource_affects_no_other_resource(service
             return usual_answer(**params) if callable(usual_answer) else usual_answer
 
         after = await series_of(service, **{method: respond})
-        assert {key: after.get(key) for key in others} == others, (path, change)
+        assert {key: after.get(key) for key in other_series} == other_series, (path, change)
 
 
 # By kind of API: the parameter that names the API, the answer, and its member that is the list.
@@ -215,8 +215,8 @@ async def test_a_wrong_stage_affects_no_other_stage_of_its_api(kind: str) -> Non
     parameter, answer, member = STAGES[kind]
     before = await series_of("apigateway")
     changed_stage = f"{kind if kind == 'http' else 'api'} b/b"
-    others = {key: series for key, series in before.items() if not key[1].startswith(changed_stage)}
-    assert len(before) > len(others) > 10
+    other_series = {key: series for key, series in before.items() if not key[1].startswith(changed_stage)}
+    assert len(before) > len(other_series) > 10
     for mutation, items in mutations_of_item(answer[member], CHANGED_INDEX, ROUNDS, kind):
 
         def respond(items: Any = items, **params: Any) -> Any:
@@ -225,4 +225,4 @@ async def test_a_wrong_stage_affects_no_other_stage_of_its_api(kind: str) -> Non
             return {**answer, member: items} if is_changed else usual_answer
 
         after = await series_of("apigateway", get_stages=respond)
-        assert {key: after.get(key) for key in others} == others, mutation
+        assert {key: after.get(key) for key in other_series} == other_series, mutation

@@ -302,8 +302,8 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_i
     )
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
-    used = {name for observed in series.values() for name in weights(observed.usage)}
-    assert used | {errors.name} == {metric.name for metric in COLLECTOR.metrics}
+    used_metrics = {name for observed in series.values() for name in weights(observed.usage)}
+    assert used_metrics | {errors.name} == {metric.name for metric in COLLECTOR.metrics}
 
 
 @pytest.mark.parametrize(

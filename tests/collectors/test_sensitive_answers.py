@@ -22,7 +22,7 @@ from tests.collectors.test_python_mutations import LISTS, answers_of
 from tests.fake_aws import FakeAws, FakeClient, FakeClientCache, pagination_of
 from tests.monitor.polling.inventories import BY_SERVICE, FakeAccount
 
-SECRET = "a-secret-that-nobody-named_members"
+SECRET = "a-secret-that-nobody-named"
 CASES = list(read_cases(TABLES))
 NOT_SEARCHED_TYPES = (type, ModuleType, FunctionType, FakeAws, FakeClient, FakeClientCache)
 TAG_MEMBERS = {"key", "value", "tagkey", "tagvalue"}

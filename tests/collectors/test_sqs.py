@@ -145,5 +145,5 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_that_i
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
     usages = [observed.usage for observed in series.values()]
-    used = {metric.name for usage in usages for metric in usage.metrics}  # type: ignore[union-attr]
-    assert used == {metric.name for metric in COLLECTOR.metrics}
+    used_metrics = {metric.name for usage in usages for metric in usage.metrics}  # type: ignore[union-attr]
+    assert used_metrics == {metric.name for metric in COLLECTOR.metrics}

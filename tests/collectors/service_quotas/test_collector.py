@@ -99,14 +99,14 @@ async def test_an_account_without_services_in_use_costs_one_call_a_day() -> None
 
 
 async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None:
-    listed = [
+    listed_quotas = [
         quota("L-00000001", 10, UsageMetric=usage_metric("A")),
         quota("L-00000002", 10, UsageMetric=usage_metric("B")),
     ]
     account = Account(
         ["kinesis"],
         list_metrics=metrics_response(usage_metric("A")),
-        list_service_quotas=quota_lists(kinesis=listed),
+        list_service_quotas=quota_lists(kinesis=listed_quotas),
     )
     series_by_name = await account.scan()
     assert [*series_by_name] == ["calls L-00000001"]
@@ -476,9 +476,9 @@ async def test_the_number_of_quotas_that_were_never_counted_is_known() -> None:
     # One call of ListMetrics, four of lists of quotas, one of a count.
     account.known.budget.calls_left = 6
     await account.scan()
-    counted = sum(len(group_counts.counts) or 1 for group_counts in account.known.last_counts.values())
-    declared = sum(counted_quota.service in ("acm-pca", "glue") for counted_quota in read_counts())
-    assert 0 < account.known.uncounted <= declared - counted
+    counted_number = sum(len(group_counts.counts) or 1 for group_counts in account.known.last_counts.values())
+    declared_number = sum(counted_quota.service in ("acm-pca", "glue") for counted_quota in read_counts())
+    assert 0 < account.known.uncounted <= declared_number - counted_number
     await account.scan(HOUR)
     assert account.known.uncounted == 0
 

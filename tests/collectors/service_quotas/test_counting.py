@@ -166,12 +166,12 @@ async def test_an_item_without_an_id_makes_the_count_unknown() -> None:
 async def test_an_error_of_one_count_affects_no_other_count_of_its_group() -> None:
     other = Quota(service="any", code="L-00000002")
     declaration = {"name": "Things", "call": "wafv2.ListWebACLs", "params": {"Scope": "REGIONAL"}}
-    declared = {
+    declarations = {
         quota: CountDeclaration.model_validate({**declaration, "code": quota.code, "items": items})
         for quota, items in ((other, "NextMarker"), (QUOTA, "WebACLs"))
     }
     aws = FakeAws(malformed=True, list_web_acls={"WebACLs": [{"Name": "a"}], "NextMarker": ""})
-    (only_group,) = group_counts(declared)
+    (only_group,) = group_counts(declarations)
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), only_group)
     assert counts[QUOTA] == Count(1)
     assert isinstance(counts[other], ExpressionError)
@@ -186,7 +186,7 @@ async def test_a_path_to_a_value_that_is_no_list_is_an_error() -> None:
 
 def test_counts_by_the_same_calls_are_one_group() -> None:
     declaration = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
-    declared = {
+    keys_by_code = {
         "L-00000001": declaration,
         "L-00000002": {**declaration, "items": "WebACLs[?Name=='a']"},
         "L-00000003": {**declaration, "params": {"Scope": "CLOUDFRONT"}},
@@ -198,7 +198,7 @@ def test_counts_by_the_same_calls_are_one_group() -> None:
         Quota(service="wafv2", code=code): CountDeclaration.model_validate(
             {"code": code, "name": "x", **keys}
         )
-        for code, keys in declared.items()
+        for code, keys in keys_by_code.items()
     }
     groups = [[quota.code[-1] for quota in count_group.counts] for count_group in group_counts(counts)]
     assert groups == [["1", "2"], ["3"], ["4", "5"], ["6"]]

@@ -66,7 +66,7 @@ async def test_numbers_of_resources_are_levels_even_if_aws_recommends_a_sum() ->
     assert (observed.signal, observed.usage, observed.throttled) == ("resources", highest(level), None)
 
 
-# By where the period is told: members of the quota's entry, and seconds.
+# By the place of the period: members of the quota's entry, and the period in seconds.
 PERIODS: dict[str, tuple[dict[str, Any], float]] = {
     "none": ({}, 1),
     "a second": ({"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}}, 1),

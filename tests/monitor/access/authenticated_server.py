@@ -25,7 +25,7 @@ READER_TOKEN, OPERATOR_TOKEN, SCRAPER_TOKEN, EXPIRED_TOKEN = (
     f"the-token-of-{name}" for name in ("rita", "otto", "prom", "eve")
 )
 ADA_PASSWORD, BOB_PASSWORD = "correct horse: battery", "pässwörd staple"
-# The hash of BOB_PASSWORD at the lowest cost, as a hash of the usual cost takes 0.2 s at each check.
+# The hash of BOB_PASSWORD at the lowest cost: a check of a hash of the usual cost takes 0.2 s.
 BOB_HASH = "$scrypt$ln=4,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$RrQP9YBBoblF3qqTY3ngWE5H8hVXGYNLl/dEeIJFRgo"
 AUTH: dict[str, Any] = {
     "tokens": [

@@ -80,7 +80,7 @@ def test_a_configured_password_hash_is_parsed_and_never_shown() -> None:
         ("2030-12-31T12:00:00+02:00", datetime(2030, 12, 31, 12, tzinfo=timezone(timedelta(hours=2)))),
     ],
 )
-def test_a_token_expires_at_the_begin_of_a_day_or_at_a_time(expires: str, moment: datetime) -> None:
+def test_a_token_expires_at_the_start_of_a_day_or_at_a_time(expires: str, moment: datetime) -> None:
     assert auth_of(f"{{tokens: [{{{CI}, expires: {expires}}}]}}").tokens[0].expires == moment
 
 

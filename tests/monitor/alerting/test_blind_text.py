@@ -104,7 +104,9 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("spot", "expected"), TEXTS)
-def test_the_summary_says_what_failed_where_and_what_is_unobservable(spot: BlindSpot, expected: str) -> None:
+def test_the_summary_names_the_failed_operation_its_places_and_what_is_not_monitored(
+    spot: BlindSpot, expected: str
+) -> None:
     assert summary(spot, REGISTRY) == expected
 
 

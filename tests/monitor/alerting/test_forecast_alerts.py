@@ -53,7 +53,7 @@ async def notices_after(
 
     options: see `set_forecast`.
     """
-    sent = []
+    notices = []
     for step in (61, seconds):
         harness.seconds += step
         harness.minute = int(harness.seconds // 60)
@@ -61,8 +61,8 @@ async def notices_after(
         harness.write(harness.series("orders"), harness.minute - 1, ".")
         harness.set_read_result()
         set_forecast(harness, probability, **options)
-        sent += await harness.process()
-    return sent
+        notices += await harness.process()
+    return notices
 
 
 async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
         await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
-        sent = await harness.run_minutes(orders="cccc")
-        assert sorted(sent.replace(".", "")) == ["F", "R"]
+        letters = await harness.run_minutes(orders="cccc")
+        assert sorted(letters.replace(".", "")) == ["F", "R"]
         ended = next(notice for notice in harness.notices if notice.kind is NoticeKind.RESOLVED)
         assert ended.zone == FORECAST
         assert ended.resolution_reason.startswith("it is near its limit now")
@@ -207,8 +207,8 @@ async def test_the_severity_and_the_pending_time_of_forecast_alerts_are_configur
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])
     async with AlertingHarness.opened(tmp_path, config) as harness:
         await harness.run_minutes(orders="..")
-        sent = await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
-        assert [notice.severity for notice in sent] == ([severity] if severity else [])
+        notices = await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
+        assert [notice.severity for notice in notices] == ([severity] if severity else [])
 
 
 async def test_a_forecast_that_flaps_notifies_nobody(tmp_path: Path) -> None:
