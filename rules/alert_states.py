@@ -137,6 +137,23 @@ def _alerts_after(
     )
 
 
+def _criteria_in(minutes: Ints, changed_at: Ints, criteria: AlertCriteria) -> AlertCriteria:
+    """Return the criteria of the series in these minutes, perhaps followed by those of other series.
+
+    changed_at: the incomplete minute in which the criteria of each series changed: a clear sample of it ends
+    alerts at once.
+    """
+    is_change = minutes == changed_at
+    if not is_change.any():
+        return criteria
+    return _without_delay(criteria.take(slice(minutes.size)), is_change)
+
+
+def _without_delay(criteria: AlertCriteria, where: Flags) -> AlertCriteria:
+    """Return the criteria with a `keep_firing_for` of 0 where `where` is true."""
+    return replace(criteria, keep_firing_for=np.where(where, np.int32(0), criteria.keep_firing_for))
+
+
 def _is_breached(alerts: AlertColumns, enter: Flags, stay: Flags) -> Flags:
     breached: Flags = np.where(alerts.state == AlertState.FIRING, stay, enter)
     return breached
@@ -195,6 +212,8 @@ class AlertStates:
         self.current = inactive_alerts(INITIAL_CAPACITY, evaluated_until)
         self._settled = inactive_alerts(INITIAL_CAPACITY)
         self._settled_at = np.full(INITIAL_CAPACITY, NEVER, np.int32)
+        # The incomplete minute in which the criteria of a series last changed; NEVER: it was complete.
+        self._changed_at = np.full(INITIAL_CAPACITY, NEVER, np.int32)
         self._window, self._evaluated_until = window, evaluated_until
 
     def advance(
@@ -236,6 +255,7 @@ class AlertStates:
         throttling_unknown = np.ones(slots.size, np.bool_)  # until a replayed sample tells it
         settle_minutes = newest - REVISION_MINUTES
         settled, settled_at = self._settled.take(slots), self._settled_at[slots]
+        changed_at = self._changed_at[slots]
         judged_minutes = _judged_by_minute(slots, first, newest, criteria, samples_at)
         for unfinished, minutes, judged in judged_minutes:
             is_evaluated = minutes == evaluated_to[unfinished]
@@ -246,7 +266,7 @@ class AlertStates:
             part = replayed.take(unfinished)
             # In the last minute evaluated before, transitions begin at the states that were reported then.
             before = np.where(is_evaluated, current.state[:, unfinished], part.state)
-            _step_judged(part, minutes, judged, criteria)
+            _step_judged(part, minutes, judged, _criteria_in(minutes, changed_at[unfinished], criteria))
             throttling_unknown[unfinished] &= ~judged.tells_throttling
             if is_evaluated.any():
                 without_throttling = np.flatnonzero(
@@ -268,18 +288,22 @@ class AlertStates:
         """Evaluate the newest sample of series again because their limit or band changed.
 
         An alert that is clear by the new criteria ends at once, regardless of `keep_firing_for`, as the usage
-        did not change. The new state is settled, as older samples belong to the old limit.
+        did not change. If the minute of the sample is incomplete, it ends as soon as that minute is complete.
+        The new state is settled, as older samples belong to the old limit; that of an incomplete minute is
+        not.
         """
         self._grow(slots)
         positions = np.flatnonzero(self._settled_at[slots] != NEVER)  # of series that were evaluated before
         slots, criteria = slots[positions], criteria.take(positions)
-        alerts = self.current.take(slots)
-        before, minutes = alerts.state.copy(), alerts.last_sample.copy()
-        without_delay = replace(criteria, keep_firing_for=np.zeros_like(criteria.keep_firing_for))
-        step_many(alerts, minutes, samples_at(slots, minutes), without_delay)
+        before, minutes = self.current.take(slots), self.current.last_sample[slots]
+        alerts, newest = self.current.take(slots), samples_at(slots, minutes)
+        step_many(alerts, minutes, newest, _without_delay(criteria, np.ones(slots.size, np.bool_)))
         self.current.put(slots, alerts)
-        self._settle(slots, alerts, minutes)
-        return _transitions(slots, before, alerts.state, minutes)
+        complete, incomplete = np.flatnonzero(~newest.provisional), np.flatnonzero(newest.provisional)
+        self._settle(slots[complete], alerts.take(complete), minutes[complete])
+        self._settle(slots[incomplete], before.take(incomplete), minutes[incomplete] - 1)
+        self._changed_at[slots] = np.where(newest.provisional, minutes, NEVER)
+        return _transitions(slots, before.state, alerts.state, minutes)
 
     def settle(self, slots: Ints) -> None:
         """Settle the current state of series, so that changed durations apply to later samples only."""
@@ -294,6 +318,7 @@ class AlertStates:
         before, inactive = self.current.take(slots), inactive_alerts(slots.size, self._evaluated_until)
         self.current.put(slots, inactive)
         self._settle(slots, inactive_alerts(slots.size), np.full(slots.size, NEVER, np.int32))
+        self._changed_at[slots] = NEVER
         return _transitions(slots, before.state, inactive.state, before.last_sample)
 
     def export(self, slots: Ints) -> list[SavedAlert]:
@@ -324,11 +349,13 @@ class AlertStates:
         if size > self._settled_at.size:
             old = np.arange(self._settled_at.size, dtype=np.int32)
             current, settled, settled_at = self.current, self._settled, self._settled_at
+            changed_at = self._changed_at
             self.current = inactive_alerts(size, self._evaluated_until)
             self._settled = inactive_alerts(size)
-            self._settled_at = np.full(size, NEVER, np.int32)
+            self._settled_at, self._changed_at = np.full((2, size), NEVER, np.int32)
             self.current.put(old, current)
             self._settle(old, settled, settled_at)
+            self._changed_at[old] = changed_at
 
     def _first_minutes(self, slots: Ints, newest: Ints) -> Ints:
         """Return the minute from which to evaluate each series again.

@@ -175,6 +175,42 @@ def test_revised_samples_report_the_changes_of_the_alert(
     assert [f"{minute}: {before}>{after}" for minute, before, after in changes] == expected
 
 
+# The newest sample of the first text is incomplete when the limit changes as in `SITUATIONS`, if it does. Then
+# the second text is written from the same minute on, a letter at a time, with the state after each.
+INCOMPLETE: list[Row] = [
+    ("a raised limit ends an alert once the minute is complete", Rule.SATURATED, "sS", "+", ".", "R"),
+    ("without a raised limit, the alert keeps firing", Rule.SATURATED, "sS", "", "....", "fffR"),
+    ("a minute that stays incomplete", Rule.ABOVE, "aaaA", "+", "AAa..", "FFffR"),
+    ("a minute that is throttled in spite of a raised limit", Rule.SATURATED, "sS", "+", "s....", "FfffR"),
+    ("a breach in the next minute", Rule.SATURATED, "sS", "+", ".s....", "RFfffR"),
+    ("a limit raised twice in the minute", Rule.ABOVE, "aaaA", "++", "a", "R"),
+    ("a raised limit ends a pending alert once the minute is complete", Rule.ABOVE, "aA", "+", "aa", ".."),
+    ("a lowered limit counts from the incomplete minute", Rule.ABOVE, "..P", "-", "...", "PPF"),
+]
+
+
+@pytest.mark.parametrize(("rule", "first", "changes", "second", "states"), cases(INCOMPLETE))
+def test_a_limit_that_changes_in_an_incomplete_minute_counts_when_the_minute_is_complete(
+    rule: Rule, first: str, changes: str, second: str, states: str
+) -> None:
+    past, alert_states, factor, seen = SampleHistory(), AlertStates(WINDOW), 1.0, ""
+
+    def write(minute: int, letter: str) -> None:
+        past.write(0, minute, letter)
+        alert_states.advance(SLOTS, past.newest(SLOTS), make_criteria(1, factor), past)
+
+    for minute, letter in enumerate(first):
+        write(minute, letter)
+    for change in changes:
+        factor *= 2 if change == "+" else 0.5
+        assert not alert_states.reevaluate(SLOTS, make_criteria(1, factor), past).slot.size
+    for minute, letter in enumerate(second, len(first) - 1):
+        before = int(alert_states.current.state[rule, 0])
+        write(minute, letter)
+        seen += state_letter(alert_states, rule, before)
+    assert seen == states
+
+
 NUMBERS = st.floats(0, 2, width=32)
 BANDS = st.lists(NUMBERS, min_size=3, max_size=3, unique=True).map(sorted)
 
