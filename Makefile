@@ -1,6 +1,7 @@
 # Works with GNU make 3.81 (macOS) and later. Another interpreter: make PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
+USER_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Tests wait for servers and timers about half of the time.
@@ -39,8 +40,9 @@ install: .venv/.installed
 	$(PYTHON) -m venv .venv
 
 ## make demo         run Headroom against a simulated AWS on loopback until Ctrl-C
+# With the PATH of the user, whose other terminals run the commands that the demo prints.
 demo: install
-	@$(BIN)/headroom demo
+	@PATH='$(USER_PATH)' $(BIN)/headroom demo
 
 ## make test         run all tests but the acceptance tests
 # Bytecode is written because tests start a hundred processes, each of which would compile all sources again.

@@ -19,7 +19,8 @@ import orjson
 from monitor.demo.cloudwatch import DemoCloudWatch
 from monitor.demo.metric import AnyMetric
 
-DELIVERY_INTERVAL = 4.0  # seconds
+DELIVERY_INTERVAL = 2.0  # seconds; a minute that has ended is delivered at once
+MINUTE_END_MARGIN = 0.1  # seconds
 MAX_UPDATES_PER_RECORD = 500
 REQUEST_TIMEOUT = 10.0  # seconds
 REPEATED_MINUTES = 2  # minutes that are sent again: metric streams revise recent minutes, too
@@ -49,7 +50,8 @@ class DemoFirehose:
                 now = int(time.time() // 60)
                 if await self.deliver(session, range(delivered_through - REPEATED_MINUTES, now + 1)):
                     delivered_through = now
-                await asyncio.sleep(DELIVERY_INTERVAL)
+                until_minute_end = -time.time() % 60 + MINUTE_END_MARGIN
+                await asyncio.sleep(min(DELIVERY_INTERVAL, until_minute_end))
 
     async def deliver(self, session: aiohttp.ClientSession, minutes: range) -> bool:
         """Send one request. Return true if it was accepted."""

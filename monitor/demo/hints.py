@@ -10,8 +10,16 @@ from monitor.demo.environment import CREDENTIALS
 
 
 def headroom_command() -> str:
-    """Return the command of Headroom: `headroom`, or the path of this program if PATH lacks it."""
-    return "headroom" if shutil.which("headroom") else quote(sys.argv[0])
+    """Return a command that runs this Headroom in any folder, as words of a shell.
+
+    It is `headroom` if PATH leads to this program, else its absolute path.
+    """
+    program, found = Path(sys.argv[0]).absolute(), shutil.which("headroom")
+    if found and program.exists() and Path(found).samefile(program):
+        return "headroom"
+    if program.name == "__main__.py":
+        return f"{quote(sys.executable)} -m monitor"
+    return quote(str(program))
 
 
 def hints(listen: str, receiver_address: str, config: Path) -> Iterator[str]:

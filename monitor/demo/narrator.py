@@ -7,6 +7,7 @@ busy machine, where the story takes longer.
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TextIO
 
 from monitor.demo.receiver import DemoReceiver
@@ -21,6 +22,7 @@ CHECK_INTERVAL = 0.25  # seconds between two checks whether Headroom has seen a 
 LIMIT_READ_INTERVAL = 5.0  # seconds between two readings of a limit that is about to be raised
 SERVICE, SIGNAL = "kinesis", "stream_write_bytes"
 INDENT = " " * 9
+WHY_THEN = "CloudWatch counts by minutes of the clock: an alert ends after a whole minute within the limit."
 
 
 @dataclass
@@ -28,8 +30,8 @@ class Narrator:
     """Tells the story of a stream. begin: begins a scene in the simulated AWS.
 
     read_limit: lets Headroom read the limit of a series soon, not only at the next inventory, so that the
-    story is short. started: the start of the demo, in seconds of `clock`. seen: by scene, the seconds from
-    the start of the demo until Headroom had seen it.
+    story is short. started: the start of the story, in seconds of `clock`. seen: by scene, the seconds from
+    the start of the story until Headroom had seen it.
     """
 
     fleet: Fleet
@@ -44,7 +46,9 @@ class Narrator:
     _first_limit: float = field(default=0.0, init=False)
 
     async def tell(self) -> None:
-        """Tell all scenes in order."""
+        """Say when the story starts, and tell all scenes in order."""
+        self.out.write(f"{self._start_text()}\n\n")
+        self.out.flush()
         for scene, settings in SCENES.items():
             await self.clock.sleep(max(0.0, settings.after - self._elapsed()))
             if settings.is_change:
@@ -57,6 +61,12 @@ class Narrator:
                 self.out.write(f"{INDENT}{line}\n")
             self.out.flush()
         self._say("That is the story. The rest goes on until Ctrl-C.")
+
+    def _start_text(self) -> str:
+        start = datetime.fromtimestamp(self.started, UTC).strftime("%H:%M:%S")
+        wait = math.ceil(-self._elapsed())
+        when = f"starts at {start} UTC, in {wait} s." if wait > 0 else f"started at {start} UTC."
+        return f"The story {when}\n{WHY_THEN}"
 
     async def _begin(self, scene: Scene) -> None:
         """Begin a scene, once the stream is in the fleet."""

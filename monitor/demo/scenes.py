@@ -2,6 +2,11 @@
 
 `monitor.demo.story_stream` simulates the stream that the sale is written to, and `monitor.demo.narrator`
 prints the scenes.
+
+CloudWatch counts by minutes of the clock, and an alert ends once a whole minute was within the limit. So the
+story starts at such a second that writes are refused shortly before a minute ends (`story_start`), and are
+within the new limit from the next minute on. The alert cannot end earlier than a minute and its delivery
+after the first refused writes.
 """
 
 import math
@@ -17,7 +22,7 @@ class Scene(StrEnum):
     FORESEEN = "foreseen"  # Headroom forecasts that the limit will be reached
     THROTTLED = "throttled"  # demand exceeds the limit
     NOTIFIED = "notified"  # Headroom notifies the receiver of the alert
-    RAISED = "raised"  # the shards are doubled, and so is the limit
+    RAISED = "raised"  # AWS has doubled the shards, and so the limit
     RESOLVED = "resolved"  # Headroom notifies the receiver of the end of the alert
 
 
@@ -25,7 +30,7 @@ class Scene(StrEnum):
 class SceneSettings:
     """The time of a scene, and its text.
 
-    after: the earliest time, in seconds from the start of the demo; a scene also waits for the previous one.
+    after: the earliest time, in seconds from the start of the story; a scene also waits for the previous one.
     text: the line in the terminal. is_change: true if something changes in the simulated AWS.
     """
 
@@ -37,15 +42,26 @@ class SceneSettings:
 SCENES: Mapping[Scene, SceneSettings] = {
     Scene.RISE: SceneSettings(20, "The evening's sale begins, and writes rise.", is_change=True),
     Scene.FORESEEN: SceneSettings(45, "Headroom foresees it, by the sales of the last fortnight:"),
-    Scene.THROTTLED: SceneSettings(75, "More is written than the shards take:", is_change=True),
-    Scene.NOTIFIED: SceneSettings(90, "Headroom notifies the receiver:"),
-    Scene.RAISED: SceneSettings(
-        110, "The shards are doubled; Headroom reads that when AWS is done:", is_change=True
+    Scene.THROTTLED: SceneSettings(
+        75, "More is written than the shards take, and an operator lets AWS double them:", is_change=True
     ),
+    Scene.NOTIFIED: SceneSettings(90, "Headroom notifies the receiver:"),
+    Scene.RAISED: SceneSettings(110, "AWS has doubled the shards:", is_change=True),
     Scene.RESOLVED: SceneSettings(
-        130, "Usage is within the new limit; Headroom notifies the receiver again:"
+        125, "A whole minute was within the new limit; Headroom notifies the receiver again:"
     ),
 }
+# How many seconds before the end of a minute writes are refused at first: at least, so that Headroom sees
+# them in that minute, and at most, so that the story is short.
+REFUSED_BEFORE_MINUTE_END = 5.0, 8.0
+
+
+def story_start(earliest: float) -> float:
+    """Return the first epoch second from `earliest` on at which the story can start."""
+    least, most = REFUSED_BEFORE_MINUTE_END
+    before_minute_end = -(earliest + SCENES[Scene.THROTTLED].after) % 60
+    wait = before_minute_end - most if before_minute_end >= least else before_minute_end + 60 - most
+    return earliest + max(0.0, wait)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from monitor.demo.aws_process import AwsProcess, start_aws
 from monitor.demo.hints import hints
 from monitor.demo.narrator import Narrator
 from monitor.demo.receiver import DemoReceiver
+from monitor.demo.scenes import SCENES, Scene, story_start
 from monitor.demo.story_file import STORY_FOLDER
 from monitor.demo.world import ACCOUNTS, STORY_STREAM
 from monitor.fleet.history import SeriesHistory
@@ -32,6 +33,7 @@ from monitor.server.listener import bind_socket
 Result = TypeVar("Result")
 
 MAX_ROWS = 12  # in the printed table
+TIME_TO_READ = 2.0  # seconds from the printed table until the story's first scene, at least
 # Services that `monitor/demo/services/` simulates; other services have stories, or are not in the demo.
 SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "quotas", "s3", "sqs")
 
@@ -158,7 +160,7 @@ class Demo:
             lambda key: app.watcher.request_inventory(key.cell, key.service),
             self.out,
             self.clock,
-            self.started,
+            story_start(max(self.started, self.clock.now() + TIME_TO_READ - SCENES[Scene.RISE].after)),
         )
         await narrator.tell()
 

@@ -3,11 +3,13 @@
 The demand of a minute is that of its busiest second so far, so that Headroom sees a scene at once, and the
 published demand of a minute never decreases.
 
-The shards are doubled as in AWS: new shards accept writes at once, closing shards throttle a few writes for
-some minutes, and AWS returns the new number at the end. By then a whole minute was within the new limit, so
-that the alert ends as soon as Headroom reads the new limit.
+The shards are doubled as in AWS, which takes a while: new shards accept writes before AWS returns their
+number, and closing shards throttle a few writes for some minutes. Here new shards accept all writes from the
+first minute after the first refused writes, so that the newest minute is within the new limit when AWS
+returns it.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,13 +29,10 @@ SALE_HEIGHT = (0.0, 0.41, 0.41, 0.0, 0.0)  # shares of the limit of SHARDS, adde
 # By how much the demand exceeds the usual demand after the scenes RISE and THROTTLED, as shares of the limit
 # of SHARDS, and how many seconds each rise takes.
 RISEN, RISE_SECONDS = 0.26, 25.0
-SURGED, SURGE_SECONDS = 0.52, 5.0
-# The decrease of the demand once the shards are doubled: steeper than noise, so that it falls in each minute.
-EBB, EBB_SECONDS = 0.2, 600.0
+SURGED, SURGE_SECONDS = 0.52, 2.0
 # What closing shards throttle at first: less than Headroom tolerates. The share falls to 0 within
 # CLOSING_SECONDS.
 CLOSING_THROTTLED, CLOSING_SECONDS = 0.0008, 600.0
-STREAMED_WITHIN = 10.0  # seconds from the end of a minute until Headroom has all its points
 SECONDS = np.arange(60)
 
 
@@ -52,9 +51,15 @@ class StoryStream(DemoStream):
 
     @property
     def open_shards(self) -> int:
-        """The open shards that AWS returns now: doubled only after a whole minute with the new shards."""
-        last_whole_minute = (self.clock() - STREAMED_WITHIN) // 60 - 1
-        return RAISED_SHARDS if last_whole_minute * 60 >= self.scenes.begun_at(Scene.RAISED) else SHARDS
+        """The open shards that AWS returns now: doubled once the scene has begun and all accept writes."""
+        doubled_at = max(self._doubled_at, self.scenes.begun_at(Scene.RAISED))
+        return RAISED_SHARDS if self.clock() >= doubled_at else SHARDS
+
+    @property
+    def _doubled_at(self) -> float:
+        """When the new shards begin to accept writes, in epoch seconds; infinite without refused writes."""
+        surged_at = self.scenes.begun_at(Scene.THROTTLED) + SURGE_SECONDS
+        return surged_at if surged_at == math.inf else math.ceil(surged_at / 60) * 60.0
 
     def demand(self, minutes: Minutes) -> Float64s:
         """Return the demand on each of SHARDS in each minute, as a share of its limit."""
@@ -101,21 +106,20 @@ class StoryStream(DemoStream):
         """Return what the scenes add to the usual demand in each second."""
         rise = _ramp(seconds, self.scenes.begun_at(Scene.RISE), RISEN, RISE_SECONDS)
         surge = _ramp(seconds, self.scenes.begun_at(Scene.THROTTLED), SURGED - RISEN, SURGE_SECONDS)
-        ebb = _ramp(seconds, self.scenes.begun_at(Scene.RAISED), EBB, EBB_SECONDS)
-        demand: Float64s = rise + surge - ebb
+        demand: Float64s = rise + surge
         return demand
 
     def _throttled_by_closing(self, seconds: Float64s) -> Float64s:
         """Return the share that closing shards throttle, which falls to 0."""
-        began_at = self.scenes.begun_at(Scene.RAISED)
-        throttled: Float64s = CLOSING_THROTTLED - _ramp(seconds, began_at, CLOSING_THROTTLED, CLOSING_SECONDS)
-        return np.where(seconds >= began_at, throttled, 0.0)
+        doubled_at = self._doubled_at
+        throttled: Float64s = CLOSING_THROTTLED - _ramp(
+            seconds, doubled_at, CLOSING_THROTTLED, CLOSING_SECONDS
+        )
+        return np.where(seconds >= doubled_at, throttled, 0.0)
 
     def _added_capacity(self, seconds: Float64s) -> Float64s:
         """Return what the new shards add to the limit in each second, as a share of the limit of SHARDS."""
-        added: Float64s = np.where(
-            seconds >= self.scenes.begun_at(Scene.RAISED), RAISED_SHARDS / SHARDS - 1, 0.0
-        )
+        added: Float64s = np.where(seconds >= self._doubled_at, RAISED_SHARDS / SHARDS - 1, 0.0)
         return added
 
 

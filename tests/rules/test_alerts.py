@@ -175,8 +175,8 @@ def test_revised_samples_report_the_changes_of_the_alert(
     assert [f"{minute}: {before}>{after}" for minute, before, after in changes] == expected
 
 
-# The newest sample of the first text is incomplete when the limit changes as in `SITUATIONS`, if it does. Then
-# the second text is written from the same minute on, a letter at a time, with the state after each.
+# The newest sample of the first text is incomplete when the limit changes as in `SITUATIONS`, if it does.
+# Then the second text is written from the same minute on, a letter at a time, with the state after each.
 INCOMPLETE: list[Row] = [
     ("a raised limit ends an alert once the minute is complete", Rule.SATURATED, "sS", "+", ".", "R"),
     ("without a raised limit, the alert keeps firing", Rule.SATURATED, "sS", "", "....", "fffR"),

@@ -1,6 +1,7 @@
 """Tests that Headroom accepts the commands that the demo prints."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import typer.main
 from monitor.cli.commands import app
 from monitor.cli.lazy_group import LazyGroup
 from monitor.demo.environment import CREDENTIALS
-from monitor.demo.hints import hints
+from monitor.demo.hints import headroom_command, hints
 
 CONFIG = Path("/tmp/the demo/headroom.yaml")
 LINES = [*hints("127.0.0.1:4070", "http://127.0.0.1:4071", CONFIG)]
@@ -18,7 +19,7 @@ COMMANDS = [line.strip() for line in LINES[LINES.index("Try, in another terminal
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_headroom_accepts_a_printed_command_with_its_options(line: str) -> None:
-    words = shlex.split(line)
+    words = shlex.split(line.replace(headroom_command(), "headroom"))
     if words[0] == "env":
         assert dict(word.split("=", 1) for word in words[1:3]) == CREDENTIALS
         assert words[words.index("--config") + 1] == str(CONFIG)
@@ -36,3 +37,38 @@ def test_headroom_accepts_a_printed_command_with_its_options(line: str) -> None:
 def test_the_hints_include_check_top_lookback_and_what_if() -> None:
     names = {word for line in COMMANDS for word in shlex.split(line)}
     assert {"check", "top", "lookback", "what-if"} <= names
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """An executable file with the name of the command."""
+    path = tmp_path / "the bin" / "headroom"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_printed_command_is_short_if_path_leads_to_this_program(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [str(program), "demo"])
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert headroom_command() == "headroom"
+
+
+def test_the_printed_command_works_in_any_folder(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(program.parent.parent)
+    other = program.parent.parent / "headroom"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    for path in ("/nowhere", str(other.parent)):  # PATH has no Headroom, or another one
+        monkeypatch.setenv("PATH", path)
+        monkeypatch.setattr("sys.argv", ["the bin/headroom", "demo"])
+        assert shlex.split(headroom_command()) == [str(program)]
+
+
+def test_the_printed_command_of_a_module_names_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/checkout/monitor/__main__.py", "demo"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert shlex.split(headroom_command()) == [sys.executable, "-m", "monitor"]

@@ -103,7 +103,14 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
     assert (times >= [settings.after for settings in SCENES.values()]).all()
     assert (np.diff(times) >= 0).all()
     text = out.getvalue()
-    excerpts = ("90 %", "reaches the limit in 4 min, 90 %", "It is throttled", "instead of", "It has ended")
+    excerpts = (
+        "The story started at 00:00:00 UTC",
+        "90 %",
+        "reaches the limit in 4 min, 90 %",
+        "It is throttled",
+        "instead of",
+        "It has ended",
+    )
     positions = [text.index(excerpt) for excerpt in excerpts]
     assert positions == sorted(positions)
     if not delay:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
-from monitor.demo.scenes import SCENES, BegunScenes, Scene
+from monitor.demo.scenes import REFUSED_BEFORE_MINUTE_END, SCENES, BegunScenes, Scene, story_start
 from monitor.demo.story_stream import StoryStream
 from rules.signals import DEFAULT_TOLERANCE
 
@@ -65,41 +66,51 @@ def test_demand_rises_and_then_is_throttled_and_then_fits_the_doubled_shards() -
     script.now += 60
     accepted, throttled = script.accepted_and_throttled(2)
     assert 1.1 < accepted < 1.3
-    assert throttled < DEFAULT_TOLERANCE.share
-
-
-def test_aws_returns_the_doubled_shards_once_a_whole_minute_of_doubled_shards_was_streamed() -> None:
-    script = ScriptedStream()
-    script.begin(Scene.RAISED, 110)
-    shards = {}
-    for after in (110, 170, 180, 189, 190, 600):
-        script.now = START * 60.0 + after
-        shards[after] = script.stream.open_shards
-    assert shards == {110: 2, 170: 2, 180: 2, 189: 2, 190: 4, 600: 4}
-
-
-def test_demand_falls_from_minute_to_minute_after_the_shards_are_doubled() -> None:
-    script = ScriptedStream()
-    script.begin(Scene.RISE, 20)
-    script.begin(Scene.THROTTLED, 75)
-    script.begin(Scene.RAISED, 110)
-    script.now += 600
-    minutes = np.arange(2, 8)
-    for values in (script.stream.accepted(minutes)[0], script.stream.excess(minutes, 1.0)[0]):
-        assert (np.diff(values) < 0).all()
-        assert (values > 0).all()
+    assert 0 < throttled < DEFAULT_TOLERANCE.share
     # Reads, whose limit is twice as high, are not refused.
-    assert (script.stream.excess(minutes, 2.0) == 0).all()
+    assert (script.stream.excess(np.arange(1, 8), 2.0) == 0).all()
 
 
-def test_throttled_demand_is_tolerable_in_a_minute_that_begins_with_doubled_shards() -> None:
+def test_writes_are_refused_until_the_minute_ends_in_which_they_were_refused_first() -> None:
     script = ScriptedStream()
     script.begin(Scene.RISE, 20)
-    script.begin(Scene.THROTTLED, 75)
-    script.begin(Scene.RAISED, 120)
-    script.now += 30
-    assert script.accepted_and_throttled(1)[1] > 0.1
-    assert 0 < script.accepted_and_throttled(2)[1] < DEFAULT_TOLERANCE.share
+    for after, throttled in ((117, 0.0), (117.5, 0.0), (118.9, 0.17), (119.9, 0.17)):
+        if after == 117:
+            script.begin(Scene.THROTTLED, after)
+        script.now = START * 60.0 + after
+        assert script.accepted_and_throttled(1)[1] == pytest.approx(throttled, abs=0.05), after
+    script.now = START * 60.0 + 120
+    accepted, throttled = script.accepted_and_throttled(2)
+    assert accepted > 1.1
+    assert 0 < throttled < DEFAULT_TOLERANCE.share
+    assert script.stream.open_shards == 2  # until the next scene
+
+
+@pytest.mark.parametrize(
+    ("throttled", "raised", "doubled"), [(115, 150, 150), (117, 118, 120), (61, 96, 120)]
+)
+def test_aws_returns_the_doubled_shards_once_all_accept_writes(
+    throttled: int, raised: int, doubled: int
+) -> None:
+    script = ScriptedStream()
+    script.begin(Scene.THROTTLED, throttled)
+    script.begin(Scene.RAISED, raised)
+    shards = []
+    for after in (doubled - 1, doubled):
+        script.now = START * 60.0 + after
+        shards.append(script.stream.open_shards)
+    assert shards == [2, 4]
+
+
+@pytest.mark.parametrize("second", range(60))
+def test_the_story_starts_soon_so_that_writes_are_refused_shortly_before_a_minute_ends(second: int) -> None:
+    earliest = START * 60.0 + second
+    start = story_start(earliest)
+    refused_at = start + SCENES[Scene.THROTTLED].after
+    least, most = REFUSED_BEFORE_MINUTE_END
+    assert least <= -refused_at % 60 <= most
+    assert 0 <= start - earliest <= 60 - (most - least)
+    assert story_start(start) == start
 
 
 def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() -> None:
