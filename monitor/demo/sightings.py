@@ -36,13 +36,28 @@ class Sighting:
         throttled = f", {row.throttled:.3g}/s throttled" if row.throttled else ""
         return f"{self.subject}: {percent}{limit}{throttled}"
 
-    def received_summary(self, **fields: str) -> str:
-        """Return the summary of the newest received alert on the series with these fields; else ''."""
+    @property
+    def throttling_alert(self) -> WebhookAlert | None:
+        """The alert on the throttled demand of the series as it began; None until it is received."""
+        return self._received_alert(status="firing", severity="critical")
+
+    @property
+    def ended_alert(self) -> WebhookAlert | None:
+        """The same alert as it ended, not that of a forecast; None until its end is received."""
+        alert = self.throttling_alert
+        return self._received_alert(status="resolved", id=alert.id) if alert else None
+
+    def summary_of(self, alert: WebhookAlert | None) -> str:
+        """Return the summary of a received alert, and who received it; '' without an alert."""
+        return f"{alert.summary}\nreceived by {self.receiver.address}" if alert else ""
+
+    def _received_alert(self, **fields: str) -> WebhookAlert | None:
+        """Return the newest received alert on the series with these fields, if there is one."""
         for notification in self.receiver.received:
             for alert in notification.data.alerts:
                 if self._is_of_series(alert) and all(getattr(alert, name) == fields[name] for name in fields):
-                    return f"{alert.summary}\nreceived by {self.receiver.address}"
-        return ""
+                    return alert
+        return None
 
     def _is_of_series(self, alert: WebhookAlert) -> bool:
         labels = self.row.key.labels
@@ -70,7 +85,7 @@ def throttled_usage(sighting: Sighting) -> str:
 
 def firing_alert(sighting: Sighting) -> str:
     """Return the alert on throttled demand once it was received; until then, an empty text."""
-    return sighting.received_summary(status="firing", severity="critical")
+    return sighting.summary_of(sighting.throttling_alert)
 
 
 def raised_limit(sighting: Sighting) -> str:
@@ -84,7 +99,7 @@ def raised_limit(sighting: Sighting) -> str:
 
 def resolved_alert(sighting: Sighting) -> str:
     """Return the end of the alert once it was received; until then, an empty text."""
-    return sighting.received_summary(status="resolved")
+    return sighting.summary_of(sighting.ended_alert)
 
 
 SIGHTINGS: Mapping[Scene, Callable[[Sighting], str]] = {

@@ -7,11 +7,11 @@ from monitor.notifiers.webhook_body import Status, WebhookAlert, WebhookData
 
 
 def notification(
-    summary: str, *, status: Status = "firing", labels: Mapping[str, str] | None = None
+    summary: str, *, status: Status = "firing", labels: Mapping[str, str] | None = None, alert_id: str = "1"
 ) -> WebhookData:
     """Return a notification of one critical alert."""
     alert = WebhookAlert(
-        id="1",
+        id=alert_id,
         number=1,
         status=status,
         kind=NoticeKind.FIRING,

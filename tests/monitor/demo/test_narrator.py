@@ -65,6 +65,8 @@ class SlowHeadroom:
         self.fleet.history_bins[self.slot] = 1344
 
     def _throttle(self) -> None:
+        ended_forecast = notification("Not forecast", status="resolved", labels=KEY.labels, alert_id="2")
+        self.receiver.received.appendleft(ReceivedNotification(self.now, ended_forecast))
         self.fleet.zone[self.slot] = Zone.SATURATED
         self.effects.append((self.now + self.delay, lambda: self._receive("It is throttled", "firing")))
 
@@ -111,6 +113,7 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
         "instead of",
         "It has ended",
     )
+    assert "Not forecast" not in text
     positions = [text.index(excerpt) for excerpt in excerpts]
     assert positions == sorted(positions)
     if not delay:
