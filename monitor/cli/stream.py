@@ -73,9 +73,10 @@ def dead_letters(
     One JSON object per line.
     """
     from monitor.api.client import ApiStatusError, ApiTransportError, request
+    from monitor.cli.requests import checked_answer
 
     try:
-        response = request(address, "GET", DEAD_LETTERS_PATH)
+        response = checked_answer(address, request(address, "GET", DEAD_LETTERS_PATH))
     except (ApiTransportError, ApiStatusError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None

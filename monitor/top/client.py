@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from monitor.alerting.matchers import Matcher
 from monitor.api import client as api
 from monitor.api.alert_models import AlertList, AlertModel, NoticeList, NoticeModel, SilenceModel
+from monitor.api.answer import missing_field_message
 from monitor.api.client import ApiStatusError, ApiTransportError, quote_segment
 from monitor.api.models import ReadyModel, SeriesDetailModel, SeriesPageModel
 from monitor.api.server_address import TOKEN_VARIABLE
@@ -113,8 +114,8 @@ def request(
         raise RequestError(status_message(error), error.status) from None
     except ApiTransportError as error:
         raise RequestError(str(error)) from None
-    except ValidationError:
-        raise RequestError(unexpected_response_message(address)) from None
+    except ValidationError as error:
+        raise RequestError(unexpected_response_message(address, error)) from None
 
 
 def status_message(error: ApiStatusError) -> str:
@@ -123,6 +124,9 @@ def status_message(error: ApiStatusError) -> str:
     return f"{error}{hint}"
 
 
-def unexpected_response_message(address: str) -> str:
+def unexpected_response_message(address: str, error: ValidationError) -> str:
     """Return the message for a response that does not match the models of this version."""
+    for problem in error.errors():
+        if problem["type"] == "missing":
+            return missing_field_message(address, str(problem["loc"][-1]))
     return f"{address}: unexpected response; it may run another version of Headroom"

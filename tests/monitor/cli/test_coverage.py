@@ -67,6 +67,8 @@ def api_server(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple
             self.end_headers()
             self.wfile.write(body)
 
+        do_POST = do_DELETE = do_GET
+
         def log_message(self, *_: Any) -> None:
             """Log nothing."""
 

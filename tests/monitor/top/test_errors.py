@@ -57,7 +57,7 @@ RESPONSES = {
         "a token is needed; set $HEADROOM_TOKEN to a valid token.",
     ),
     "forbidden": (403, {"error": "you may not"}, "you may not. Retrying"),
-    "another version": (200, {"series": []}, "unexpected response; it may run another version of Headroom"),
+    "an older version": (200, {"info": {"version": "0.0.9"}}, "the server is Headroom 0.0.9"),
     "not a response of Headroom": (200, ["hi"], "the response (status 200) is not one of Headroom's"),
     "control characters": (500, {"error": "a\x1b[2Jb"}, r"a\x1b[2Jb"),
 }
