@@ -29,6 +29,21 @@ ROUTING_LOCK = Lock()
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose request it is, and for what, by its signature. signing_name: that of the service."""
+
+    account: str
+    region: str
+    signing_name: str
+
+    @classmethod
+    def of(cls, request: Request) -> "Scope | None":
+        """Return the scope of a request; None when it is not signed."""
+        scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
+        return scope and cls(get_account_id_from(scope["key"]), scope["region"], scope["signing_name"])
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A request for an operation of a service in a region of an account.
 
@@ -78,19 +93,18 @@ def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIEN
 
     clients: by signing name, botocore's names of the clients that sign with it.
     """
-    scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
+    scope = Scope.of(request)
     if scope is None:
         return None
-    service = SERVICE_BY_SIGNING_NAME.get(scope["signing_name"], scope["signing_name"])
+    service = SERVICE_BY_SIGNING_NAME.get(scope.signing_name, scope.signing_name)
     if service == "apigateway" and request.path.startswith("/v2/"):
         service = "apigatewayv2"
-    for client in dict.fromkeys((*clients.get(scope["signing_name"], ()), service)):
+    for client in dict.fromkeys((*clients.get(scope.signing_name, ()), service)):
         if found := _match(request, client):
             operation, encoded_params = found
             path_params = {name: unquote(value) for name, value in encoded_params.items()}
             protocol = determine_request_protocol(operation.service_model, request.content_type)
-            account = get_account_id_from(scope["key"])
-            return Call(request, account, scope["region"], operation, path_params, protocol)
+            return Call(request, scope.account, scope.region, operation, path_params, protocol)
     return None
 
 

@@ -14,16 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from werkzeug.wrappers import Response as WsgiResponse
 
-from collectors.iam_actions import iam_action as action_of_operation
-from monitor.demo.call import Call, parse_call, with_encoded_slashes
+from monitor.demo.call import Call, Scope, parse_call, with_encoded_slashes
 from monitor.demo.cbor import cbor_denial, is_cbor
 from monitor.demo.cloudwatch import DemoCloudWatch
+from monitor.demo.denial import denial, unknown_call_denial
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, OperationHandler
 from monitor.demo.services import SERVICES
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-# By protocol, the error code of a denial. `ec2` is the protocol that only the service EC2 has.
-DENIAL_CODES = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
 NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
 GET_METRIC_DATA = ("cloudwatch", "GetMetricData")
@@ -59,13 +57,12 @@ class DemoAws:
         if is_cbor(headers):
             return cbor_denial(url, headers)
         request = MotoRequest.from_primitives(method, with_encoded_slashes(url), headers, body)
-        call = parse_call(request, self.clients)
-        if call:
-            region = self.regions.get((call.account, call.region), NOT_ENABLED)
-            if region.denied and call.name != ALWAYS_ALLOWED:
-                return call.respond(access_denied(call), 403)
-            if call.name in METRIC_OPERATIONS or call.name in self.operations:
-                return self.simulate(call, region, body)
+        scope, call = Scope.of(request), parse_call(request, self.clients)
+        region = self.regions.get((scope.account, scope.region), NOT_ENABLED) if scope else None
+        if scope and region and region.denied and not (call and call.name == ALWAYS_ALLOWED):
+            return denial(call) if call else unknown_call_denial(request, scope)
+        if call and region and (call.name in METRIC_OPERATIONS or call.name in self.operations):
+            return self.simulate(call, region, body)
         # moto gets the URL as the client sent it: its encoded slashes are not encoded a second time.
         forwarded = MotoRequest.from_primitives(method, url, headers, body)
         if call is None:
@@ -73,11 +70,11 @@ class DemoAws:
         try:
             response = self.forward_to_moto(forwarded)
         except NotImplementedError:
-            return call.respond(access_denied(call), 403)
+            return denial(call)
         # moto returns an HTML page for a path of which it knows no operation.
         is_html = response.headers["content-type"].startswith("text/html")
         is_unknown_path = is_html and response.status_code == HTTPStatus.NOT_FOUND
-        return call.respond(access_denied(call), 403) if is_unknown_path else response
+        return denial(call) if is_unknown_path else response
 
     def simulate(self, call: Call, region: DemoRegion, body: bytes) -> Response:
         """Return the response of an operation that the demo simulates."""
@@ -96,20 +93,6 @@ class DemoAws:
         """Return the response of moto."""
         response = WsgiResponse.from_app(self.moto, request.environ, buffered=True)
         return Response(response.data, response.status_code, dict(response.headers))
-
-
-def access_denied(call: Call) -> AwsResponseError:
-    """Return the error with which AWS denies a call in its protocol."""
-    message = f"User is not authorized to perform: {iam_action(call)} with an explicit deny"
-    return AwsResponseError(DENIAL_CODES.get(call.protocol, "AccessDeniedException"), message)
-
-
-def iam_action(call: Call) -> str:
-    """Return the IAM action that allows a call. API Gateway names its actions after HTTP methods."""
-    service, operation = call.name
-    if service in ("apigateway", "apigatewayv2"):
-        return f"apigateway:{call.request.method}"
-    return action_of_operation(service, operation)
 
 
 def create_app(regions: Iterable[DemoRegion], services: Sequence[DemoService] = SERVICES) -> Starlette:

@@ -194,6 +194,27 @@ async def test_every_call_in_the_denied_region_is_denied(aws: ClientFactory, cas
     assert action in POLICY_ACTIONS or case.operation in NOT_IN_POLICY
 
 
+# Calls of clients that sign with another name than their own, so that the demo does not find them.
+UNKNOWN_CALLS = (
+    ("efs", "describe_file_systems", "AccessDeniedException"),
+    ("opensearch", "list_domain_names", "AccessDeniedException"),
+    ("stepfunctions", "list_state_machines", "AccessDeniedException"),
+    ("elb", "describe_load_balancers", "AccessDenied"),
+    ("emr", "list_clusters", "AccessDeniedException"),
+)
+
+
+@pytest.mark.parametrize(("service", "method", "code"), UNKNOWN_CALLS)
+async def test_calls_of_services_that_the_demo_does_not_know_are_denied_in_the_denied_region_only(
+    aws: ClientFactory, service: str, method: str, code: str
+) -> None:
+    async with aws(service, DENIED_REGION) as client:
+        with pytest.raises(ClientError, match="not authorized to perform") as error_info:
+            await getattr(client, method)()
+    assert error_info.value.response["Error"]["Code"] == code
+    assert error_info.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
 async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: ClientFactory) -> None:
     async with aws("sts", DENIED_REGION) as client:
         assert (await client.get_caller_identity())["Account"] == "123456789012"
