@@ -14,7 +14,7 @@ from monitor.access.credentials import (
     single_header,
 )
 from monitor.access.principal import Principal
-from monitor.access.proxy import proxied_user
+from monitor.access.proxy import forwarded_scheme, proxied_user
 from monitor.access.roles import Role
 from monitor.access.settings import AuthConfig
 from monitor.access.users import Users
@@ -66,6 +66,11 @@ class Authenticator:
         """The values of WWW-Authenticate: the accepted authentication schemes (RFC 9110, 11.6.1)."""
         basic = ['Basic realm="Headroom", charset="UTF-8"'] if self._config.users else []
         return [*basic, 'Bearer realm="Headroom"']
+
+    def scheme(self, scope: AsgiScope) -> str:
+        """Return the scheme of the client's request: https also where a trusted proxy terminates TLS."""
+        proxy = self._config.proxy
+        return (forwarded_scheme(proxy, scope) if proxy else None) or str(scope["scheme"])
 
     def required_role(self, method: str, path: str) -> Role | None:
         """Return the role that a request needs; None if the request needs no authentication."""

@@ -26,7 +26,7 @@ class AuthMiddleware:
         self._failures, self._error_page = failures, error_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._app
+        app, scope["scheme"] = self._app, self._authenticator.scheme(scope)
         required = self._authenticator.required_role(scope["method"], scope["path"])
         if required is not None:
             try:

@@ -7,6 +7,8 @@ from monitor.access.credentials import AccessDeniedError, AsgiScope, header_text
 from monitor.access.roles import Role
 from monitor.access.settings import Network, ProxyConfig
 
+FORWARDED_PROTO = b"x-forwarded-proto"
+
 
 def proxied_user(proxy: ProxyConfig, scope: AsgiScope) -> tuple[str, Role] | None:
     """Return the name and role of the user that the proxy authenticated.
@@ -23,6 +25,14 @@ def proxied_user(proxy: ProxyConfig, scope: AsgiScope) -> tuple[str, Role] | Non
     if role not in (None, Role.READ, Role.OPERATE):
         raise AccessDeniedError(403, "role", f"expected read or operate as header {proxy.role_header}")
     return name, Role(role or proxy.role)
+
+
+def forwarded_scheme(proxy: ProxyConfig, scope: AsgiScope) -> str | None:
+    """Return the scheme by which a client requests the proxy; None if no trusted proxy tells it."""
+    if not _is_within(scope["client"], proxy.sources):
+        return None
+    schemes = [value.strip().lower() for name, value in scope["headers"] if name == FORWARDED_PROTO]
+    return schemes[0].decode() if schemes in ([b"https"], [b"http"]) else None
 
 
 def _is_within(client: tuple[str, int] | None, networks: Sequence[Network]) -> bool:

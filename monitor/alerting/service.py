@@ -89,6 +89,11 @@ class Alerting:
         finally:
             await journal.close()
 
+    @property
+    def public_url(self) -> str | None:
+        """The URL at which people reach this server, as it is configured; None if it is not."""
+        return self.engine.notice_builder.settings.links.headroom
+
     def configure(self, settings: AlertingSettings) -> None:
         """Apply new settings, except `journal` and `endpoint_url`, which only `opened` applies."""
         self.delivery.configure(

@@ -13,11 +13,15 @@ TOKEN_VARIABLE: Final = "HEADROOM_TOKEN"  # the name of an environment variable
 HOST_AND_PORT = re.compile(r"(\w[\w.-]{0,252}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 
 
-def requested_url(scheme: str, host: str) -> str:
+def requested_url(scheme: str, host: str, public_url: str | None = None) -> str:
     """Return the URL of the server by which a client requests it; DEFAULT_URL if `host` is not valid.
 
-    host: the header Host, which any client may set.
+    host: the header Host, which any client may set. public_url: the URL at which people reach the server. Its
+    scheme counts for its host, as a proxy may terminate TLS.
     """
+    public = urlsplit(public_url or "")
+    if public.netloc and public.netloc.lower() == host.lower():
+        scheme = public.scheme
     return f"{scheme}://{host}" if HOST_AND_PORT.fullmatch(host) else DEFAULT_URL
 
 

@@ -1,5 +1,6 @@
 """The ASGI application: /metrics, the JSON API, the probes and the pages."""
 
+from collections.abc import Callable
 from functools import cache, partial
 
 from fastapi import APIRouter, FastAPI, Request
@@ -55,19 +56,19 @@ def create_app(state: AppState) -> FastAPI:
     install_error_handlers(app, error_page)
     for create_router in ROUTERS:
         app.include_router(create_router(state))
-    app.include_router(_docs_router(app))
+    app.include_router(_docs_router(app, lambda: state.alerting.public_url))
     app.include_router(alerts_router(state.alerting, state.fleet))
     app.add_middleware(BodyLimitMiddleware, exempt_paths=(FIREHOSE_PATH,))
     app.add_middleware(CsrfMiddleware)
     return app
 
 
-def _docs_router(app: FastAPI) -> APIRouter:
+def _docs_router(app: FastAPI, public_url: Callable[[], str | None]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/docs")
     async def docs(request: Request) -> HTMLResponse:
-        server_url = requested_url(request.url.scheme, request.headers.get("host", ""))
+        server_url = requested_url(request.url.scheme, request.headers.get("host", ""), public_url())
         body = render_operations(app.openapi(), theme_of(request), server_url)
         return HTMLResponse(body, headers=PAGE_HEADERS)
 

@@ -422,3 +422,24 @@ async def test_new_auth_settings_apply_at_once(server: AuthenticatedServer) -> N
     assert (await response_to(server, SERIES, STRANGER, basic("bob", BOB_PASSWORD))).status_code == 401
     assert (await response_to(server, SERIES, STRANGER, bearer(READER_TOKEN))).status_code == 401
     assert (await response_to(server, SERIES, STRANGER, basic("bob", "another-password"))).status_code == 200
+
+
+SCHEMES: tuple[tuple[str, Any, str], ...] = (
+    (PROXY, {"X-Forwarded-Proto": "https"}, "https"),
+    (MAPPED_PROXY, {"X-Forwarded-Proto": " HTTPS"}, "https"),
+    (PROXY, {"X-Forwarded-Proto": "http"}, "http"),
+    (PROXY, {}, "http"),
+    (PROXY, {"X-Forwarded-Proto": "javascript"}, "http"),
+    (PROXY, [("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "http")], "http"),
+    (STRANGER, {"X-Forwarded-Proto": "https"}, "http"),
+)
+
+
+@pytest.mark.parametrize(("peer", "headers", "scheme"), SCHEMES)
+async def test_a_trusted_proxy_alone_tells_the_scheme_of_the_clients_request(
+    server: AuthenticatedServer, peer: str, headers: Any, scheme: str
+) -> None:
+    login = [("Authorization", f"Bearer {READER_TOKEN}"), ("Host", "headroom.example.org")]
+    sent = [*(headers.items() if isinstance(headers, dict) else headers), *login]
+    page = (await response_to(server, ("GET", "/docs"), peer, sent)).text
+    assert f"curl {scheme}://headroom.example.org/" in page.replace("-H 'Authorization: ", "")

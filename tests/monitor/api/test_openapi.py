@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from monitor.api.alert_models import AcknowledgeRequest, SilenceRequest
 from monitor.api.openapi_document import TAGS
+from monitor.api.server_address import requested_url
 from tests.monitor.api.example_server import ExampleServer, example_server, run_curl
 from tests.monitor.fleet_server import client_of
 
@@ -216,3 +217,19 @@ async def test_the_page_docs_has_every_operation_parameter_and_model(
     for name, schema in document["components"]["schemas"].items():
         if schema.get("properties"):
             assert f'id="model-{name}"' in page
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "expected"),
+    [
+        ("headroom.example.org", "https://headroom.example.org/", "https://headroom.example.org"),
+        ("Headroom.example.org", "https://headroom.example.org", "https://Headroom.example.org"),
+        ("localhost:4070", "https://headroom.example.org", "http://localhost:4070"),
+        ("user@localhost", "https://user@localhost", "http://127.0.0.1:4070"),
+        ("headroom.example.org", None, "http://headroom.example.org"),
+    ],
+)
+def test_the_scheme_of_the_public_url_counts_for_its_host(
+    host: str, public_url: str | None, expected: str
+) -> None:
+    assert requested_url("http", host, public_url) == expected
