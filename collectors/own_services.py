@@ -63,7 +63,7 @@ def _folder_and_name(path: Path) -> tuple[Path, str | None]:
     if path.is_dir():
         return path, None
     if not path.exists():
-        raise DeclarationError([f"{path}:1: file: expected a folder or a file, found none"])
+        raise DeclarationError([f"{path}: there is no such folder or file"])
     parent = Path(os.path.abspath(path.parent))  # absolute, because the parent of a bare file name is "."
     if parent.name not in (DECLARATIONS, ENTRIES):
         raise DeclarationError([f"{path}:1: file: expected in a folder {DECLARATIONS} or {ENTRIES}"])

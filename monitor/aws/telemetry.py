@@ -146,7 +146,8 @@ class AwsTelemetry:
         )
         self.poll_time = gauge(
             "headroom_poll_timestamp_seconds",
-            "Time at which the metrics of a cell were last read without a failure, in epoch seconds.",
+            "Time at which all due metrics of a cell were last read without a failure, in epoch seconds; "
+            "absent while the cell has no metrics.",
             CELL_LABELS,
         )
         self.clock_skew = gauge(

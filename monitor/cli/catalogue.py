@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import ConfigFile, Patterns
 from monitor.config.config_paths import user_folder
 
 if TYPE_CHECKING:
     from rules.signals import Service
+
+EXPECTED_FILES = "a service has the files collectors/NAME.yaml and rules/NAME.yaml in it"
 
 app = typer.Typer(add_completion=False)
 
@@ -55,6 +58,15 @@ def _exit_on_unknown_service(patterns: list[str], config: Path | None) -> NoRetu
     raise AssertionError("expected a pattern without a service")
 
 
+def _own_folder_or_exit(config: Path | None) -> Path:
+    """Return the folder of the user's own services beside the configuration file; exit if there is none."""
+    folder = user_folder(config, environ)
+    if not folder.is_dir():
+        typer.echo(f"There is no folder {folder} with services of your own: {EXPECTED_FILES}.", err=True)
+        raise typer.Exit(FAILED)
+    return folder
+
+
 @app.command("check", epilog="Example: headroom catalogue check catalogue.d")
 def check(
     context: typer.Context,
@@ -81,12 +93,15 @@ def check(
     from monitor.schema.problems import ConfigError
     from rules.plurals import agreeing, count_of
 
-    checked_paths = paths or [user_folder(config or context.obj, environ)]
+    checked_paths = paths or [_own_folder_or_exit(config or context.obj)]
     with exit_on_config_error():
         try:
             services = check_own_services(checked_paths, builtin_registry().services)
         except DeclarationError as error:
             raise ConfigError(error.problems) from None
+    if not services:
+        typer.echo(f"No service in {', '.join(map(str, checked_paths))}: {EXPECTED_FILES}.")
+        return
     signals = sum(len(service.signals) for service in services)
     verb = agreeing(signals, "is", "are")
     typer.echo(f"{count_of(signals, 'signal')} of {count_of(len(services), 'service')} {verb} valid")

@@ -1,9 +1,7 @@
 """The command `headroom check`."""
 
-import logging
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -99,14 +97,14 @@ def check(
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
-    from monitor.cli.scan import run_scan
+    from monitor.cli.scan import run_scan, without_logs_of_reads
     from monitor.report.scan import ScanDepth
 
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     patterns["resource"] = resource
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
-    with exit_on_config_error(), _without_logs_of_reads():
+    with exit_on_config_error(), without_logs_of_reads():
         scan = run_scan(
             settings,
             registry,
@@ -115,18 +113,6 @@ def check(
         )
     _print(scan, format, zone or (), top)
     raise typer.Exit(_exit_code(scan, fail_on, allow_blind))
-
-
-@contextmanager
-def _without_logs_of_reads() -> Iterator[None]:
-    """Log no warnings of failed reads: the output lists these reads, and each is told once."""
-    logger = logging.getLogger("monitor.polling")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _print(scan: "ScanReport", format: CheckFormat, zones: Collection[str], top: int) -> None:

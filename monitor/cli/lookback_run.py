@@ -14,7 +14,7 @@ from monitor.cli.config_file import load_config_or_exit
 from monitor.cli.exit_codes import FAILED, INCOMPLETE
 from monitor.cli.interruptible import InterruptibleRunner
 from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
-from monitor.cli.scan import progress_bar
+from monitor.cli.scan import progress_bar, without_logs_of_reads
 from monitor.config.config import Config
 from monitor.config.override_settings import DEFAULT_BAND, PartialBand
 from monitor.lib.durations import format_duration
@@ -51,7 +51,7 @@ def look_back_or_exit(
     """Look back by a configuration file, see `run_lookback`; print any error and exit."""
     registry = load_registry_or_exit(file)
     config = load_config_or_exit(registry, file)
-    with exit_on_config_error(), exit_when_unreadable():
+    with exit_on_config_error(), exit_when_unreadable(), without_logs_of_reads():
         return run_lookback(config, registry, patterns, options)
 
 

@@ -1,5 +1,6 @@
 """Runs the scan of `headroom check` and `headroom report`, and derives the exit code from it."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -46,6 +47,18 @@ def progress_bar(title: str = "Reading") -> Iterator[Callable[[int, int], None]]
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, steps: bar.update(task, completed=done, total=steps)
+
+
+@contextmanager
+def without_logs_of_reads() -> Iterator[None]:
+    """Log no warnings of failed reads: the output lists these reads, and each is told once."""
+    logger = logging.getLogger("monitor.polling")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def exit_code(report: Report, fail_on: str, allow_blind: bool = False) -> int:

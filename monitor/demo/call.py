@@ -29,15 +29,18 @@ ROUTING_LOCK = Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose request it is, and for what, by its signature. signing_name: that of the service."""
+class CredentialScope:
+    """The account, the region and the service that a request was signed for.
+
+    signing_name: the name of the service in signatures.
+    """
 
     account: str
     region: str
     signing_name: str
 
     @classmethod
-    def of(cls, request: Request) -> "Scope | None":
+    def of(cls, request: Request) -> "CredentialScope | None":
         """Return the scope of a request; None when it is not signed."""
         scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
         return scope and cls(get_account_id_from(scope["key"]), scope["region"], scope["signing_name"])
@@ -93,7 +96,7 @@ def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIEN
 
     clients: by signing name, botocore's names of the clients that sign with it.
     """
-    scope = Scope.of(request)
+    scope = CredentialScope.of(request)
     if scope is None:
         return None
     service = SERVICE_BY_SIGNING_NAME.get(scope.signing_name, scope.signing_name)

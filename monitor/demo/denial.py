@@ -7,7 +7,7 @@ from moto.core.request import Request
 from starlette.responses import Response
 
 from collectors.iam_actions import iam_action as action_of_operation
-from monitor.demo.call import Call, Scope
+from monitor.demo.call import Call, CredentialScope
 from monitor.demo.region import AwsResponseError
 
 STATUS: Final = 403
@@ -38,7 +38,7 @@ def iam_action(call: Call) -> str:
     return action_of_operation(service, operation)
 
 
-def unknown_call_denial(request: Request, scope: Scope) -> Response:
+def unknown_call_denial(request: Request, scope: CredentialScope) -> Response:
     """Return the response that denies a signed request whose operation is not known.
 
     The protocol follows from the request: JSON with a target, a form with an action, or REST with JSON.

@@ -9,26 +9,27 @@ from shlex import quote
 from monitor.demo.environment import CREDENTIALS
 
 
-def headroom_command() -> str:
+def headroom_command(program: str, search_path: str) -> str:
     """Return a command that runs this Headroom in any folder, as words of a shell.
 
-    It is `headroom` if PATH leads to this program, else its absolute path.
+    It is `headroom` if that leads to this program, else the program's absolute path. program: the path by
+    which it was started. search_path: the variable PATH of the user.
     """
-    program, found = Path(sys.argv[0]).absolute(), shutil.which("headroom")
-    if found and program.exists() and Path(found).samefile(program):
+    path, found = Path(program).absolute(), shutil.which("headroom", path=search_path)
+    if found and path.exists() and Path(found).samefile(path):
         return "headroom"
-    if program.name == "__main__.py":
+    if path.name == "__main__.py":
         return f"{quote(sys.executable)} -m monitor"
-    return quote(str(program))
+    return quote(str(path))
 
 
-def hints(listen: str, receiver_address: str, config: Path) -> Iterator[str]:
+def hints(listen: str, receiver_address: str, config: Path, command: str) -> Iterator[str]:
     """Yield lines of addresses and commands.
 
     listen: host and port of Headroom. receiver_address: the address of the page with the received
-    notifications.
+    notifications. command: see `headroom_command`.
     """
-    base, command = f"http://{listen}", headroom_command()
+    base = f"http://{listen}"
     environment = " ".join(f"{name}={quote(value)}" for name, value in CREDENTIALS.items())
     file = quote(str(config))
     yield "Open:"

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from werkzeug.wrappers import Response as WsgiResponse
 
-from monitor.demo.call import Call, Scope, parse_call, with_encoded_slashes
+from monitor.demo.call import Call, CredentialScope, parse_call, with_encoded_slashes
 from monitor.demo.cbor import cbor_denial, is_cbor
 from monitor.demo.cloudwatch import DemoCloudWatch
 from monitor.demo.denial import denial, unknown_call_denial
@@ -57,7 +57,7 @@ class DemoAws:
         if is_cbor(headers):
             return cbor_denial(url, headers)
         request = MotoRequest.from_primitives(method, with_encoded_slashes(url), headers, body)
-        scope, call = Scope.of(request), parse_call(request, self.clients)
+        scope, call = CredentialScope.of(request), parse_call(request, self.clients)
         region = self.regions.get((scope.account, scope.region), NOT_ENABLED) if scope else None
         if scope and region and region.denied and not (call and call.name == ALWAYS_ALLOWED):
             return denial(call) if call else unknown_call_denial(request, scope)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -15,7 +17,7 @@ from collectors.builtin import builtin_registry
 from monitor.app import App
 from monitor.config.config import Config
 from monitor.demo.aws_process import AwsProcess, start_aws
-from monitor.demo.hints import hints
+from monitor.demo.hints import headroom_command, hints
 from monitor.demo.narrator import Narrator
 from monitor.demo.receiver import DemoReceiver
 from monitor.demo.scenes import SCENES, Scene, story_start
@@ -172,7 +174,8 @@ class Demo:
             return SeriesHistory.of(fleet, fleet.series[key], now)
 
         write_table(Report(rows[:MAX_ROWS], history_of=history_of), self.out)
-        lines = hints(app.config.listen, self.receiver.address, self.config_file)
+        command = headroom_command(sys.argv[0], os.environ.get("PATH", ""))
+        lines = hints(app.config.listen, self.receiver.address, self.config_file, command)
         self.out.write(f"\nThe {MAX_ROWS} most urgent of {len(rows)} series.\n")
         self.out.writelines(f"{line}\n" for line in (*lines, "Press Ctrl-C to stop.", ""))
         self.out.flush()

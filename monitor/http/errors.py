@@ -139,9 +139,15 @@ def _sentence(request: Request, error: HTTPException) -> str:
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    return error_response(
-        422, "; ".join(f"{_location(problem['loc'])}: {problem['msg']}" for problem in error.errors())
-    )
+    sentences = (f"{_location(problem['loc'])}: {reason_of(problem)}" for problem in error.errors())
+    return error_response(422, "; ".join(sentences))
+
+
+def reason_of(problem: Mapping[str, Any]) -> str:
+    """Return why a parameter or a field is invalid. problem: an error of pydantic."""
+    if problem["type"] == "extra_forbidden":
+        return "unknown field" if problem["loc"][0] == "body" else "unknown parameter"
+    return str(problem["msg"])
 
 
 def _location(path: tuple[Any, ...]) -> str:

@@ -227,7 +227,7 @@ class CellWatcher:
         has_read = self.reader.requested_count > 0
         not_retried = self.poll_status.failures if only_new and not has_read else ()
         self.poll_status.end(failures, now, not_retried, has_read=has_read)
-        if not self.poll_status.failures:
+        if not self.poll_status.failures and (has_read or self.reader.has_metrics):
             self.cell.telemetry.poll_time.labels(*self.cell.key).set(now)
         if is_all_inventoried:
             self.polled_once.set()

@@ -58,6 +58,11 @@ class MetricReader:
         self._requested_metrics: set[bytes] | None = set()  # None after `finish_first_polls`
 
     @property
+    def has_metrics(self) -> bool:
+        """True if the cell has metrics, so that a poll that requests none has read all that are due."""
+        return bool(self.fleet.metrics(self.cell.key))
+
+    @property
     def has_new_metrics(self) -> bool:
         """True if some metrics were not requested yet; false after `finish_first_polls`."""
         return bool(self._new_metrics())

@@ -6,6 +6,7 @@ connection, and without descriptors log a traceback each second.
 
 import asyncio
 import errno
+import os
 import select
 import socket
 import ssl
@@ -195,9 +196,14 @@ class HttpServer(uvicorn.Server):
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises OSError when the address is in use or not local."""
+    """Return a listening socket. Raises OSError with the address when it is in use or not local."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening_socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    try:
+        listening_socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise OSError(error.errno, f"cannot listen on {address}: {reason}") from None
     # Accepted sockets inherit it: small responses are not delayed.
     listening_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening_socket

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
+from monitor.http.errors import reason_of
 from monitor.web.header import theme_of
 from monitor.web.templating import PAGE_HEADERS, render
 
@@ -37,7 +38,7 @@ class PageRoute(APIRoute):
             except HTTPException as error:
                 return error_page(request, error.status_code, str(error.detail))
             except RequestValidationError as error:
-                text = "; ".join(f"{problem['loc'][1]}: {problem['msg']}" for problem in error.errors())
+                text = "; ".join(f"{problem['loc'][1]}: {reason_of(problem)}" for problem in error.errors())
                 return error_page(request, INVALID, text)
 
         return handle_errors

@@ -67,7 +67,16 @@ def test_the_default_folder_is_beside_the_configuration(empty_folder: Path) -> N
     file = write_config(empty_folder / "etc", "")
     assert run_check("--config", file) == (0, VALID)
     assert headroom("catalogue", "--config", file, "check").output == VALID
-    assert problems() == ["catalogue.d:1: file: expected a folder or a file, found none"]
+    (problem,) = problems()
+    assert problem.startswith("There is no folder catalogue.d with services of your own: a service has")
+    assert problems("nowhere") == ["nowhere: there is no such folder or file"]
+
+
+def test_a_folder_without_services_is_said_to_have_none(empty_folder: Path) -> None:
+    (empty_folder / "none.d").mkdir()
+    code, output = run_check("none.d")
+    assert code == 0
+    assert output.startswith("No service in none.d: a service has the files collectors/NAME.yaml")
 
 
 def test_a_file_is_checked_without_the_other_services_of_its_folder(folder: Path) -> None:
@@ -87,7 +96,7 @@ def test_a_problem_that_several_arguments_share_is_reported_once(folder: Path) -
         f"{COLLECTORS}:9: signals.topics.usage: expected a fact, metric, kind or table, found topics; "
         "did you mean topic?"
     )
-    assert problems(COLLECTORS, "absent")[1:] == ["absent:1: file: expected a folder or a file, found none"]
+    assert problems(COLLECTORS, "absent")[1:] == ["absent: there is no such folder or file"]
 
 
 def test_a_file_without_its_second_file_is_reported(folder: Path) -> None:
@@ -183,7 +192,7 @@ def test_a_problem_is_reported_with_its_file_and_line_and_key(
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("nowhere", "nowhere:1: file: expected a folder or a file, found none"),
+        ("nowhere", "nowhere: there is no such folder or file"),
         ("own.yaml", "own.yaml:1: file: expected in a folder collectors or rules"),
         ("catalogue.d/rules/ours.yml", "catalogue.d/rules/ours.yml:1: file: expected the ending .yaml"),
     ],

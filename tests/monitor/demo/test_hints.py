@@ -13,19 +13,21 @@ from monitor.demo.environment import CREDENTIALS
 from monitor.demo.hints import headroom_command, hints
 
 CONFIG = Path("/tmp/the demo/headroom.yaml")
-LINES = [*hints("127.0.0.1:4070", "http://127.0.0.1:4071", CONFIG)]
+COMMAND = "/the bin/headroom"
+LINES = [*hints("127.0.0.1:4070", "http://127.0.0.1:4071", CONFIG, shlex.quote(COMMAND))]
 COMMANDS = [line.strip() for line in LINES[LINES.index("Try, in another terminal:") + 1 :]]
 
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_headroom_accepts_a_printed_command_with_its_options(line: str) -> None:
-    words = shlex.split(line.replace(headroom_command(), "headroom"))
+    words = shlex.split(line)
     if words[0] == "env":
         assert dict(word.split("=", 1) for word in words[1:3]) == CREDENTIALS
         assert words[words.index("--config") + 1] == str(CONFIG)
         words = words[3:]
     else:
         assert words[words.index("--address") + 1] == "127.0.0.1:4070"
+    assert words[0] == COMMAND
     group = typer.main.get_command(app)
     assert isinstance(group, LazyGroup)
     context = group.make_context("headroom", words[1:])
@@ -49,12 +51,8 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_printed_command_is_short_if_path_leads_to_this_program(
-    program: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.argv", [str(program), "demo"])
-    monkeypatch.setenv("PATH", str(program.parent))
-    assert headroom_command() == "headroom"
+def test_the_printed_command_is_short_if_path_leads_to_this_program(program: Path) -> None:
+    assert headroom_command(str(program), f"/nowhere:{program.parent}") == "headroom"
 
 
 def test_the_printed_command_works_in_any_folder(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,13 +60,10 @@ def test_the_printed_command_works_in_any_folder(program: Path, monkeypatch: pyt
     other = program.parent.parent / "headroom"
     other.write_text("#!/bin/sh\n")
     other.chmod(0o755)
-    for path in ("/nowhere", str(other.parent)):  # PATH has no Headroom, or another one
-        monkeypatch.setenv("PATH", path)
-        monkeypatch.setattr("sys.argv", ["the bin/headroom", "demo"])
-        assert shlex.split(headroom_command()) == [str(program)]
+    for search_path in ("", "/nowhere", str(other.parent)):  # PATH has no Headroom, or another one
+        assert shlex.split(headroom_command("the bin/headroom", search_path)) == [str(program)]
 
 
-def test_the_printed_command_of_a_module_names_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["/checkout/monitor/__main__.py", "demo"])
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert shlex.split(headroom_command()) == [sys.executable, "-m", "monitor"]
+def test_the_printed_command_of_a_module_names_the_interpreter() -> None:
+    command = headroom_command("/checkout/monitor/__main__.py", "/nowhere")
+    assert shlex.split(command) == [sys.executable, "-m", "monitor"]

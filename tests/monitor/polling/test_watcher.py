@@ -132,6 +132,8 @@ async def test_a_region_that_denies_everything_affects_only_itself(aws_url: str)
     assert watcher.cells[ACCOUNT_ID, "eu-west-1"].poll_status.succeeded_at
     denied_poll = watcher.cells[ACCOUNT_ID, DENIED_REGION].poll_status  # it had no metrics to request
     assert denied_poll.ended_at and denied_poll.succeeded_at is None
+    (poll_time,) = watcher.aws_telemetry.poll_time.collect()
+    assert {sample.labels["aws_region"] for sample in poll_time.samples} == {"eu-west-1"}
     assert watcher.pending() == []
 
 
