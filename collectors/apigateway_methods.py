@@ -15,9 +15,9 @@ from typing import Any
 
 from collectors.base import Aws, Metric
 from collectors.dimensions import value_problem
+from collectors.listed_metrics import RECENTLY_ACTIVE
 from collectors.response_members import is_list, is_text, members_of
 
-RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; ListMetrics accepts no other value
 DIMENSIONS = "Stage", "Resource", "Method"
 
 Method = tuple[str, str]  # path and verb

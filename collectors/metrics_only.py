@@ -17,9 +17,9 @@ from collectors.declared_signals import observe
 from collectors.listed_metrics import ListedMetric, ListedMetrics, MetricNames
 from collectors.metric_identity import MetricIdentity, identity_of, templates_of
 from collectors.resource import ResourcePath
+from collectors.usage import USAGE_NAMESPACE
 from rules.signals import LimitKind, Signal
 
-USAGE_NAMESPACE = "AWS/Usage"  # has metrics of all services, so it does not tell which services are in use
 IAM_ACTIONS = ("cloudwatch:ListMetrics",)
 ROLE_NEEDED = Unobservable("the account is read by observability only: a role is needed for this signal")
 LIMIT_NEEDED = Unobservable(

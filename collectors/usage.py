@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from rules.units import COUNT, Unit
 
+USAGE_NAMESPACE = "AWS/Usage"  # has metrics of all services
+
 PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
 PERIODS = (60, 300, 900, 3600)  # seconds
 SUMMED_STATISTICS = ("Sum", "SampleCount")  # statistics whose values grow with the period

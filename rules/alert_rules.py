@@ -33,6 +33,7 @@ class Rule(WordEnum):
         return SEVERITIES[self]
 
 
+WORST_FIRST = tuple(reversed(Rule))
 SEVERITIES: Mapping[Rule, Severity] = {
     Rule.BELOW: Severity.INFO,
     Rule.ABOVE: Severity.INFO,

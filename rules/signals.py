@@ -157,6 +157,7 @@ class Tolerance(_Model):
 
 
 DEFAULT_TOLERANCE = Tolerance()
+DEFAULT_BAND = Band()
 
 
 class DefaultLimit(_Model):

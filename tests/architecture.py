@@ -210,6 +210,40 @@ def repeated_aliases(files: Sequence[Source]) -> list[str]:
     ]
 
 
+def repeated_constants(files: Sequence[Source]) -> list[str]:
+    """Public constants that several files declare with one name and one value: one should import it.
+
+    Numbers are left out, as two limits may be equal by chance, and so are values made of a file's own
+    functions and classes.
+    """
+    places = defaultdict[tuple[str, str], list[str]](list)
+    for source in files:
+        own = {node.name for node in source.tree.body if isinstance(node, Function | ast.ClassDef)}
+        for node in _module_level(source.tree.body):
+            for name, value in _assigned(node):
+                nodes = [*ast.walk(value)]
+                is_number = not any(isinstance(part, ast.Name | ast.Call) or _is_text(part) for part in nodes)
+                is_own = any(isinstance(part, ast.Name) and part.id in own for part in nodes)
+                if name.isupper() and not name.startswith("_") and not is_number and not is_own:
+                    places[name, ast.unparse(value)].append(f"{source.path}:{node.lineno}")
+    return [f"{name}: {' '.join(where)}" for (name, _), where in sorted(places.items()) if len(where) > 1]
+
+
+def _assigned(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, ast.expr]]:
+    """Yield each name that an assignment assigns, with its value."""
+    for target in [node.target] if isinstance(node, ast.AnnAssign) else node.targets:
+        if isinstance(target, ast.Name) and node.value:
+            yield target.id, node.value
+        elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            for name, value in zip(target.elts, node.value.elts, strict=False):
+                if isinstance(name, ast.Name):
+                    yield name.id, value
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+
+
 def _is_type_variable(value: ast.expr | None) -> bool:
     """Return whether a value is the call of TypeVar, ParamSpec or TypeVarTuple."""
     names = ("TypeVar", "ParamSpec", "TypeVarTuple")

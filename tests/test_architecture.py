@@ -32,6 +32,7 @@ from tests.architecture import (
     private_names,
     repeated_aliases,
     repeated_class_names,
+    repeated_constants,
     sources,
     undocumented,
     unlisted_packages,
@@ -134,6 +135,10 @@ def test_no_alias_has_the_name_of_a_class(project: list[Source]) -> None:
 
 def test_no_alias_is_defined_in_two_files(project: list[Source]) -> None:
     assert repeated_aliases(project) == []
+
+
+def test_no_public_constant_is_declared_twice_with_one_value(project: list[Source]) -> None:
+    assert repeated_constants(project) == []
 
 
 def test_exceptions_end_in_error_and_share_one_hierarchy(project: list[Source]) -> None:
@@ -317,6 +322,18 @@ def test_names_that_are_no_module_level_aliases_may_be_like_those_of_classes(
 def test_an_alias_that_two_files_define_is_found(tmp_path: Path, text: str, other: str) -> None:
     write(tmp_path, {"monitor/api/one.py": text, "rules/two.py": f"import typing\n{other}"})
     assert repeated_aliases(sources(tmp_path)) == ["Rows: monitor/api/one.py:1 rules/two.py:2"]
+
+
+def test_a_constant_that_two_files_declare_with_one_value_is_found(tmp_path: Path) -> None:
+    one = "WILDCARDS: Final = frozenset('*?')\nMAX_ROWS = 200\nFIRST, SECOND = 'a', 'b'\n_OWN = 'own'"
+    two = "WILDCARDS = frozenset('*?')\nMAX_ROWS = 200\nSECOND = 'b'\nFIRST = 'c'\n_OWN = 'own'"
+    formats = "def table(): ...\nFORMATS = {'table': table}"
+    files = {"monitor/api/one.py": one, "rules/two.py": two}
+    write(tmp_path, files | {"rules/three.py": formats, "rules/four.py": formats})
+    assert repeated_constants(sources(tmp_path)) == [
+        "SECOND: monitor/api/one.py:3 rules/two.py:3",
+        "WILDCARDS: monitor/api/one.py:1 rules/two.py:1",
+    ]
 
 
 def test_equal_type_variables_and_alternatives_in_one_file_are_allowed(tmp_path: Path) -> None:

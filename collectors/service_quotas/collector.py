@@ -37,11 +37,11 @@ from collectors.service_quotas.usage_series import (
     LEVEL_PERIOD,
     RESOURCES,
     THROTTLED,
-    USAGE_NAMESPACE,
     NameAndDimensions,
     usage_series,
 )
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
+from collectors.usage import USAGE_NAMESPACE
 from rules.signals import Quota
 
 # The members of items in lists that are read.

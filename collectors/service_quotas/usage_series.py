@@ -21,8 +21,8 @@ from collectors.base import (
 )
 from collectors.service_quotas.overrides import Override, ReadAs, override_of
 from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
+from collectors.usage import USAGE_NAMESPACE
 
-USAGE_NAMESPACE = "AWS/Usage"
 CALLS, THROTTLED, RESOURCES = "CallCount", "ThrottleCount", "ResourceCount"
 LEVEL_PERIOD = 300  # seconds: many metrics of levels have one point in five minutes
 STATISTICS = frozenset({"Sum", "SampleCount", "Maximum", "Minimum", "Average"})

@@ -20,6 +20,7 @@ from monitor.alerting.notification_plan import PlannedGroup
 from monitor.alerting.state_store import AlertStateStore
 from monitor.alerting.tables import STATES
 from monitor.aws.status import AccountStatus
+from monitor.lib.account_ids import ACCOUNT_ID
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice
 from rules.band import ZONES
@@ -27,7 +28,6 @@ from rules.band import ZONES
 # The kinds of keys; the last is a whole key.
 ALERT, ALERT_STATES, GROUP, ACCOUNT, EVALUATED_UNTIL = "alert/", "states/", "group/", "account/", "judged"
 ALERT_ID = re.compile("[0-9a-f]{16}")  # the id of an alert
-ACCOUNT_ID = re.compile("[0-9]{12}")
 # msgspec's errors are ValueErrors.
 UNUSABLE_STATE_ERRORS = (ValueError, LookupError, OverflowError, RecursionError)
 

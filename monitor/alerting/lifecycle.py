@@ -14,12 +14,11 @@ from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import is_throttling_unknown
-from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
+from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, WORST_FIRST, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
 from rules.arrays import Flags, Floats, Int16s, Ints
 
-WORST_FIRST = tuple(reversed(Rule))
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
 MAX_POLL_DELAY = 2  # minutes by which a poll may be late

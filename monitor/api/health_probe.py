@@ -10,11 +10,11 @@ from typing import Final
 from urllib.parse import SplitResult
 
 from monitor.api.server_address import parse_server_address
+from monitor.lib.default_ports import DEFAULT_PORTS
 
 PROBE_TIMEOUT: Final = 3.0  # seconds to connect, and again for the response
 MIN_TIMEOUT: Final = 0.001  # seconds; a socket with a timeout of 0 would raise BlockingIOError
 MAX_STATUS_LINE: Final = 4096  # bytes
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def probe_health(address: str) -> str:

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from monitor.aws.role import AssumedRole, AssumedRoles, RoleOptions, check_chain
+from monitor.lib.account_ids import ID_LENGTH
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.selector import Location
 from monitor.schema.types import Regions, RoleArn, Services, Text, check_unique
 
 ALL_LINKED = "all"  # instead of a list of ids: all accounts that are linked to the monitoring account
-ID_LENGTH = 12  # digits
 
 
 def _ids_or_all(value: Any) -> Any:

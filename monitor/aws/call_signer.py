@@ -12,8 +12,9 @@ from urllib.parse import quote, urlsplit
 from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
 from botocore.utils import is_valid_ipv6_endpoint_url, normalize_url_path
 
+from monitor.lib.default_ports import DEFAULT_PORTS
+
 UNSIGNED_HEADERS = frozenset(SIGNED_HEADERS_BLACKLIST)
-DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_CACHED = 4096  # entries of each cache: of hosts, and of URL paths
 
 

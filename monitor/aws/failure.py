@@ -18,6 +18,7 @@ from monitor.lib.text import replace_surrogates
 
 log = logging.getLogger(__name__)
 
+TOO_MANY_ACCOUNTS = "TooManyAccounts"  # the code of a failure: more accounts than are watched
 CALL_TIMEOUT = 90.0  # seconds, for all attempts at one call
 RETRYABLE_CLASSES = frozenset({FailureClass.THROTTLED, FailureClass.UNREACHABLE})
 CREDENTIALS_CLASSES = frozenset({FailureClass.EXPIRED, FailureClass.CREDENTIALS})

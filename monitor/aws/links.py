@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Unifie
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from monitor.lib.account_ids import ID_LENGTH
 from monitor.lib.text import replace_surrogates
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ METRICS = "AWS::CloudWatch::Metric"  # the type of the resources that a link sha
 PAGE_SIZE = 1000  # attached links in one response
 NO_FILTER = ("", "*")  # the filters of a link that shares all metrics
 ACCOUNT_FIELD = 4  # the index of the account in an ARN
-ID_LENGTH = 12  # digits
 
 LinkLabels = Mapping[str, str]  # the label of a link by the id of its source account
 

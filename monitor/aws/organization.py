@@ -9,11 +9,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.aws.account import Account, MemberAccount
 from monitor.aws.role import AssumedRoles, RoleOptions, check_chain
+from monitor.lib.account_ids import ID_LENGTH
 from monitor.schema.problems import unexpected
 from monitor.schema.selector import Location
 from monitor.schema.types import Regions, Services, Text
 
-ID_LENGTH = 12  # digits
 MAX_ROLE_NAME_LENGTH = 512  # characters, with the path
 
 

@@ -16,7 +16,7 @@ from monitor.cli.interruptible import InterruptibleRunner
 from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
 from monitor.cli.scan import progress_bar, without_logs_of_reads
 from monitor.config.config import Config
-from monitor.config.override_settings import DEFAULT_BAND, PartialBand
+from monitor.config.override_settings import PartialBand
 from monitor.lib.durations import format_duration
 from monitor.render.text import dollars
 from monitor.report.lookback_formats import LOOKBACK_FORMATS
@@ -27,6 +27,7 @@ from monitor.report.scan import limit_to_requested_services
 from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import Duration
 from rules.plurals import count_of
+from rules.signals import DEFAULT_BAND
 
 MAX_UNCONFIRMED_DOLLARS = 1.0  # the user has to agree to a higher price
 CONFIRMATIONS = ("y", "yes")

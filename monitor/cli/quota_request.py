@@ -18,6 +18,7 @@ from monitor.cli.interruptible import run_interruptible
 from monitor.cli.registry_file import load_registry_or_exit
 from monitor.cli.requests import exit_with
 from monitor.config.config import Config
+from monitor.lib.account_ids import ACCOUNT_ID
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lib.text import escape_unprintable
 from monitor.quotas.increase import (
@@ -27,7 +28,7 @@ from monitor.quotas.increase import (
     prepare_increase,
     send_increase,
 )
-from monitor.quotas.increase_target import ACCOUNT_ID, choose_account, in_one_region, resource_arn
+from monitor.quotas.increase_target import choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.aws.account import Account, account_name
 from monitor.aws.organization import AnyEntry, Organization
-from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
+from monitor.config.override_settings import BandOverride, PartialBand
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.schema.problems import Problem
 from monitor.schema.types import ALL_REGIONS
-from rules.signals import Band, LimitKind, Signal
+from rules.signals import DEFAULT_BAND, Band, LimitKind, Signal
 from rules.strict_yaml import DocumentPath
 
 

@@ -31,7 +31,7 @@ from monitor.config.checks import (
 )
 from monitor.config.entries import Entries
 from monitor.config.exclude import SomeEntry, remove_excluded
-from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
+from monitor.config.override_settings import BandOverride, LimitOverride, PartialBand
 from monitor.config.path_files import read_path_files
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.cost.prices import PriceTable
@@ -59,7 +59,7 @@ from monitor.schema.types import (
 from monitor.stream.settings import EXAMPLE, StreamConfig
 from monitor.tracing.settings import TracingConfig
 from rules.path_file import RequestPath
-from rules.signals import Band, Signal, Tolerance
+from rules.signals import DEFAULT_BAND, Band, Signal, Tolerance
 
 SERVICES_PLACEHOLDER = "{services}"  # in descriptions; replaced by the names of all services of a registry
 

@@ -7,8 +7,6 @@ from monitor.schema.selector import Selector
 from monitor.schema.types import ConfigModel, Number, Ratio
 from rules.signals import Band
 
-DEFAULT_BAND = Band()
-
 
 class PartialBand(ConfigModel):
     """A target band; bounds that are not set are those of another band, such as the default."""
@@ -34,7 +32,7 @@ class PartialBand(ConfigModel):
         return Band(**bounds)
 
 
-WILDCARDS = {*"*?["}
+PATTERN_CHARACTERS = {*"*?["}
 
 
 class BandOverride(Selector, PartialBand):
@@ -47,7 +45,7 @@ class BandOverride(Selector, PartialBand):
         own, so only an entry with the signal's exact name may change them: a pattern could match signals of a
         later version, which the author of the entry did not know.
         """
-        return catalogue_band is None or bool(self.signal and not WILDCARDS & {*self.signal})
+        return catalogue_band is None or bool(self.signal and not PATTERN_CHARACTERS & {*self.signal})
 
 
 class LimitOverride(Selector):

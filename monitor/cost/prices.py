@@ -13,6 +13,7 @@ DOLLARS = "USD"
 BYTES_PER_UPDATE = 350
 SECONDS_PER_HOUR = 3600
 SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
+MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

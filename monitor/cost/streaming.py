@@ -16,7 +16,7 @@ import orjson
 
 from collectors.base import QualifiedName
 from monitor.cost.bills import MetricUse
-from monitor.cost.prices import SECONDS_PER_MONTH, Prices
+from monitor.cost.prices import MINUTES_PER_MONTH, SECONDS_PER_MONTH, Prices
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import without_abbreviations
@@ -24,7 +24,6 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from rules.arrays import Flags, Floats
 
-MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 BATCH_SIZE = 20_000  # metrics whose points are counted, in some milliseconds, before other tasks may run
 STREAMED_PERIOD = 60  # seconds; metrics of longer periods stay polled, as a stream does not tell periods
 STREAMED_STATISTICS = frozenset({"Average", "Maximum", "Minimum", "SampleCount", "Sum"})

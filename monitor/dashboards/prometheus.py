@@ -22,9 +22,9 @@ from typing import Any
 import yaml
 
 from monitor.dashboards.addresses import DEFAULT_RUNBOOKS
-from monitor.dashboards.forecasts import forecast_rules
+from monitor.dashboards.forecasts import LABELS, forecast_rules
 from monitor.dashboards.runbooks import address_of
-from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
+from monitor.fleet.key import WHOLE_ACCOUNT
 from monitor.lib.anchors import OWN_RUNBOOK
 from monitor.lib.label_names import exported_names
 from monitor.runbooks.health import HealthAlert, health_alerts
@@ -43,7 +43,6 @@ INTERVAL = "30s"  # between evaluations; must be less than the five minutes of P
 # Labels of the scraped process; a restart must not change the identity of an alert.
 PROCESS_LABELS = ("instance", "pod")
 MAX_OVER_PROCESSES = f"max without ({', '.join(PROCESS_LABELS)})"
-LABELS = exported_names(ALL_LABELS)
 # A template that sets $of to the selector of the alert's series, for queries in the summary.
 SELECTOR_VARIABLE = (
     f'{{{{ $of := printf "{{{",".join(f"{name}=%q" for name in LABELS)}}}" '

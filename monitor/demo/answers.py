@@ -17,7 +17,7 @@ from monitor.lib.botocore_models import model_loader
 
 KEY_PATTERN = re.compile(r"(?P<client>[a-z0-9-]+)\.(?P<operation>[A-Z][A-Za-z0-9]*)(\((?P<value>.+)\))?")
 REPEAT = "$repeat"  # a key of a list item: how many times the item is repeated
-NUMBER = "{number}"  # in the texts of a repeated item: the number of the copy, from 1
+COPY_NUMBER = "{number}"  # in the texts of a repeated item: the number of the copy, from 1
 MAX_REPEAT = 1000
 # The output of operations that return nothing.
 EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})
@@ -138,7 +138,7 @@ def with_repeats(answer: Any, number: int | None = None) -> Any:
         return {name: with_repeats(value, number) for name, value in answer.items() if name != REPEAT}
     if isinstance(answer, list):
         return list(chain.from_iterable(_copies(item, number) for item in answer))
-    return answer.replace(NUMBER, str(number)) if isinstance(answer, str) and number else answer
+    return answer.replace(COPY_NUMBER, str(number)) if isinstance(answer, str) and number else answer
 
 
 def aws_error(code: str, client: str, operation: str) -> AwsResponseError:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from werkzeug.wrappers import Response as WsgiResponse
 
+from monitor.aws.billing import GET_METRIC_DATA, LIST_METRICS
 from monitor.demo.call import Call, CredentialScope, parse_call, with_encoded_slashes
 from monitor.demo.cbor import cbor_denial, is_cbor
 from monitor.demo.cloudwatch import DemoCloudWatch
@@ -24,8 +25,6 @@ from monitor.demo.services import SERVICES
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
-GET_METRIC_DATA = ("cloudwatch", "GetMetricData")
-LIST_METRICS = ("cloudwatch", "ListMetrics")
 METRIC_OPERATIONS = (GET_METRIC_DATA, LIST_METRICS)
 
 

@@ -12,10 +12,9 @@ from monitor.demo.answers import AnswerKey, AnswerTable, aws_error, operation_mo
 from monitor.demo.inversion import MetricValues, MinuteFunction
 from monitor.demo.metric import StoriedMetric
 from monitor.demo.region import ACCOUNT, DemoQuota, DemoRegion, DemoService, RequestParams
-from monitor.demo.traffic import Minutes, Traffic
+from monitor.demo.traffic import QUIET, Minutes, Traffic
 from rules.arrays import Float64s
 
-QUIET = Traffic(mean=0.06)  # the traffic of series without a story
 ASSUMED_LIMIT = 1.0  # a factor: where no limit is known, traffic is the usage itself, no share of a limit
 
 

@@ -18,9 +18,9 @@ from monitor.demo.inversion import InversionError, MetricValues, MinuteFunction
 from monitor.demo.region import DemoQuota, DemoRegion
 from monitor.demo.services.quotas import QUOTAS
 from monitor.demo.story_aws import StoryAws
-from monitor.demo.story_book import ASSUMED_LIMIT, QUIET, RegionBook, StoriedSeries, StoryBook
+from monitor.demo.story_book import ASSUMED_LIMIT, RegionBook, StoriedSeries, StoryBook
 from monitor.demo.story_file import StoryError, StoryFile
-from monitor.demo.traffic import Traffic
+from monitor.demo.traffic import QUIET, Traffic
 from rules.limits import LimitSource, effective_limit
 from rules.problem_text import suggestion
 from rules.signals import Service, Signal

@@ -57,7 +57,7 @@ class StoryStream(DemoStream):
 
     @property
     def _doubled_at(self) -> float:
-        """When the new shards begin to accept writes, in epoch seconds; infinite without refused writes."""
+        """The time at which new shards begin to accept writes, in epoch seconds; inf without refusals."""
         surged_at = self.scenes.begun_at(Scene.THROTTLED) + SURGE_SECONDS
         return surged_at if surged_at == math.inf else math.ceil(surged_at / 60) * 60.0
 

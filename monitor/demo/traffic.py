@@ -97,3 +97,6 @@ def random_shares(seed: int, minutes: Minutes) -> Float64s:
 def constant(value: float) -> Callable[[Minutes], Float64s]:
     """Return a function of the minute with a constant value."""
     return lambda minutes: np.full(len(minutes), float(value))
+
+
+QUIET = Traffic(mean=0.06)  # of resources and series without a story

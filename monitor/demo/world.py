@@ -16,10 +16,9 @@ from monitor.demo.services.lambda_ import DemoFunction
 from monitor.demo.services.s3 import DemoBucket, DemoBucketFilter
 from monitor.demo.services.sqs import DemoQueue
 from monitor.demo.story_stream import StoryStream
-from monitor.demo.traffic import Rush, Traffic
+from monitor.demo.traffic import QUIET, Rush, Traffic
 
 STORY_STREAM = "checkout-events"  # the stream that the scenes of the story change
-QUIET = Traffic(mean=0.06)
 STEADY = Traffic(mean=0.55, wave=0.04)
 
 # Peaks before the start, for `headroom lookback`: a sale that grows on five evenings, and unexpected peaks.

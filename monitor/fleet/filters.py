@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitor.fleet.query import MAX_NAME_LENGTH, WILDCARDS, Query, ZoneWord
+from monitor.fleet.query import MAX_NAME_LENGTH, Query, ZoneWord
+from monitor.fleet.search_match import WILDCARDS
 
 MAX_PAGE = 10_000
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Key
 from monitor.fleet.search import MAX_SEARCH_LENGTH, parse_search
-from monitor.fleet.search_match import SearchIndex, search_flags
+from monitor.fleet.search_match import GROUP_FIELDS, WILDCARDS, SearchIndex, search_flags
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import reach_columns, urgency_columns
 from monitor.lib.errors import HeadroomError
@@ -46,8 +46,6 @@ MAX_PAGE_SIZE = 1000
 MAX_PATTERN_LENGTH = 8192  # characters of a pattern or cursor; a cursor may hold a resource's name
 MAX_NAME_LENGTH = 2048  # characters of a name; escaping makes it up to three times as long
 TEXT_FIELDS = LABELS  # fields sorted as text; all other fields are sorted as numbers
-GROUP_FIELDS = LABELS[:4]  # the fields of a group in `Snapshot.groups`, in order
-WILDCARDS = set("*?")
 # `*part*`, the most common pattern: `in` finds the part faster than a regex.
 CONTAINS_PATTERN = re.compile(r"\*([^*?[]*)\*")
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from monitor.fleet.columns import Objects
+from monitor.fleet.key import LABELS
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search, SearchTerm, minutes_of
 from monitor.fleet.snapshot import Snapshot
@@ -17,7 +18,7 @@ from rules.band import ZONES
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS
 
-GROUP_FIELDS: Final = ("account", "region", "service", "signal")
+GROUP_FIELDS: Final = LABELS[:4]  # the fields of a group in `Snapshot.groups`, in order
 WILDCARDS: Final = frozenset("*?")
 TextPredicate = Callable[[str], bool]
 

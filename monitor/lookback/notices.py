@@ -8,13 +8,12 @@ import numpy as np
 from monitor.alerting.notice_builder import AlertLevel, kind_of_change
 from monitor.fleet.fleet import Fleet, Series
 from monitor.notifiers.notice import NoticeKind
-from rules.alert_rules import Rule, Severity
+from rules.alert_rules import WORST_FIRST, Rule, Severity
 from rules.alert_states import Transitions
 from rules.alerts import AlertState
 from rules.band import ZONES, Zone
 
 SeverityOf = Callable[[Series, Rule], Severity | None]  # None: the rule's alert is switched off
-WORST_FIRST = tuple(reversed(Rule))
 MAX_NOTICES = 1_000_000  # in the result; further notices are only counted
 
 

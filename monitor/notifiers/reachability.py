@@ -9,11 +9,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
 from monitor.aws.failure import AWS_ERRORS, error_message
+from monitor.lib.default_ports import DEFAULT_PORTS
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.outbound.client import CONNECT_TIMEOUT, OutboundClient, failure_result, redacted_url
 from monitor.outbound.policy import OutboundPolicy
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 
 RETRY_INTERVAL: Final = 60.0  # seconds until an unreachable receiver is checked again
 MAX_CONCURRENT_CHECKS: Final = 8
-DEFAULT_PORTS: Final = MappingProxyType({"http": 80, "https": 443})  # of URLs without a port
 PROXIED_SCHEMES: Final = ("http", "https")
 TLS_SCHEMES: Final = ("https", "smtps")  # with TLS from the start
 

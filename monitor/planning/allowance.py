@@ -5,10 +5,9 @@ Spending lowers it. Time raises it again, up to what may be spent ahead; more is
 
 from dataclasses import dataclass
 
-from monitor.cost.prices import SECONDS_PER_MONTH, Prices
+from monitor.cost.prices import MINUTES_PER_MONTH, Prices
 from monitor.planning.intervals import MAX_INTERVAL
 
-MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 MAX_ADVANCE = 0.01  # share of a month's budget that may be spent ahead, such as for a fleet's first read
 
 

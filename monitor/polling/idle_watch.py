@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from collectors.listed_metrics import RECENTLY_ACTIVE
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.cost.prices import LIST_PRICES, Prices
@@ -28,7 +29,6 @@ from monitor.polling.metric_services import MetricServices
 from rules.arrays import Ints
 
 OPERATION = "ListMetrics"
-RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; AWS accepts no other value
 MAX_LIST_PAGES = 100  # pages of one list: 50,000 metrics
 LONG_LIST_INTERVAL = 360  # minutes until a list that had too many pages is requested again
 YIELD_EVERY = 500  # metrics to process before yielding to other tasks

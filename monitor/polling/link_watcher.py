@@ -11,7 +11,7 @@ from typing import Protocol
 from collectors.base import ServiceScope
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
-from monitor.aws.failure import Failure, failure_from
+from monitor.aws.failure import TOO_MANY_ACCOUNTS, Failure, failure_from
 from monitor.aws.linked_cell import LinkedCell, linked_cell
 from monitor.aws.links import LinkLabels, read_links, shares_all_metrics
 from monitor.aws.run_status import RunStatus
@@ -27,7 +27,6 @@ from monitor.polling.timings import PollingTimings
 log = logging.getLogger(__name__)
 
 MAX_LINKED_ACCOUNTS = 1_000  # linked accounts that are read in a region; AWS allows 100,000
-TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
 
 
 class LinkedCells(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from monitor.aws.account import MemberAccount, account_name
-from monitor.aws.failure import Failure, failure_from
+from monitor.aws.failure import TOO_MANY_ACCOUNTS, Failure, failure_from
 from monitor.aws.known_accounts import KnownAccounts
 from monitor.aws.organization import Organization
 from monitor.aws.organization_listing import ListedAccount, OrganizationListing
@@ -24,7 +24,6 @@ from monitor.polling.timings import PollingTimings
 log = logging.getLogger(__name__)
 
 MAX_LOGGED_ACCOUNTS = 20  # accounts named in one log message
-TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
 # Names that are an account id, or end with one in parentheses.
 LIKE_AN_ID = re.compile(r"(^|\()[0-9]{12}\)?$")
 # Reasons why an account is no longer watched, as texts that follow its name.

@@ -1,6 +1,5 @@
 """Chooses the configured account, the region and the resource whose quota is increased."""
 
-import re
 from collections.abc import Sequence
 
 from collectors.base import ServiceScope
@@ -10,13 +9,13 @@ from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
 from monitor.aws.organization import Organization
 from monitor.aws.scan import Scan
+from monitor.lib.account_ids import ACCOUNT_ID
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.quotas.wanted import UnknownQuotaError, WantedQuota
 from monitor.schema.types import ALL_REGIONS
 from rules.command_template import PLACEHOLDER
 from rules.problem_text import suggestion
 
-ACCOUNT_ID = re.compile("[0-9]{12}")
 CELL_PLACEHOLDERS = frozenset({"partition", "region", "account_id"})  # every cell has their values
 
 

@@ -15,7 +15,7 @@ from monitor.fleet.reach import DAY_MINUTES, Reach
 from rules.arrays import Flags, Floats
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS
-from rules.signals import Band
+from rules.signals import DEFAULT_BAND, Band
 
 STEP: Final = 6  # minutes of one step of a line; the step shows the highest value of these minutes
 BOTTOM, TOP = 44, 4  # y of a line, in user units of half a pixel; the limit is at TOP
@@ -34,7 +34,6 @@ OWN_BAND_GAUGE: Final = (
 )
 SPARKLINE: Final = '<svg class="spark{over}">{gaps}{limit}<path class="u" d="{line}"/>{throttled}</svg>'
 TIME_TO_LIMIT: Final = '<svg class="runway">{mark}</svg>'
-DEFAULT_BAND: Final = Band()
 AnyRatio = TypeVar("AnyRatio", float, Floats)
 NO_SAMPLE = Markup('<span class="mute">no sample</span>')
 

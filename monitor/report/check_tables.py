@@ -21,7 +21,7 @@ from monitor.report.terminal import PIPED_WIDTH
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "throttled")
 COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "location", "sampled")
-FORECAST = "forecast"  # a column only if a series has a forecast
+FORECAST_COLUMN = "forecast"  # a column only if a series has a forecast
 COMPACT_COLUMNS = (
     "zone",
     HISTORY,
@@ -38,7 +38,7 @@ NO_SERIES = "No series found for the configured accounts, regions and services, 
 
 def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the columns of a table of these rows."""
-    return (*COLUMNS, FORECAST) if any(map(forecast_text, rows)) else COLUMNS
+    return (*COLUMNS, FORECAST_COLUMN) if any(map(forecast_text, rows)) else COLUMNS
 
 
 def forecast_text(row: Row) -> str:
@@ -47,7 +47,7 @@ def forecast_text(row: Row) -> str:
 
 
 def column_texts(row: Row) -> tuple[str, ...]:
-    """Return a row as tables show it, in the order of COLUMNS and FORECAST."""
+    """Return a row as tables show it, in the order of COLUMNS and FORECAST_COLUMN."""
     key = row.key
     return (
         row.zone.word + (f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""),
@@ -133,7 +133,7 @@ def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
     are in the same account.
     """
     has_forecasts = columns_of(rows) != COLUMNS
-    table = _one_line_table((*COMPACT_COLUMNS, FORECAST) if has_forecasts else COMPACT_COLUMNS, gap=1)
+    table = _one_line_table((*COMPACT_COLUMNS, FORECAST_COLUMN) if has_forecasts else COMPACT_COLUMNS, gap=1)
     usage_column = table.columns[COMPACT_COLUMNS.index(USAGE_OF_LIMIT)]
     usage_column.no_wrap, usage_column.min_width = False, MIN_USAGE_WIDTH
     single_account = len({row.key.account for row in rows}) == 1

@@ -4,11 +4,11 @@ https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 """
 
 import zlib
-from typing import Final
 
 import msgspec
 
 from monitor.lib.errors import HeadroomError
+from monitor.stream.json_errors import PARSE_ERRORS
 from monitor.stream.points import MAX_PIECE_BYTES, DecodeError
 
 MAX_BODY_BYTES = 64 * 1024**2  # uncompressed
@@ -16,7 +16,6 @@ MAX_RECORDS = 10_000
 MAX_RECORD_BYTES = 1_024_000  # https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html
 GZIP_WINDOW = 16 + zlib.MAX_WBITS  # makes zlib expect a gzip header
 FORMAT = "record"  # of the pieces that fail here; see `StreamDeadLetter.format`
-PARSE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class EnvelopeError(HeadroomError):

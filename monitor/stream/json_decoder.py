@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 
 from monitor.stream.interner import INVALID, MAX_DIMENSIONS_BYTES, UNDECLARED, NameInterner
+from monitor.stream.json_errors import PARSE_ERRORS
 from monitor.stream.points import DecodeError, Points
 
 FORMAT = "json"
-PARSE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeError is a ValueError
 MAX_TIMESTAMP = 2**53  # milliseconds, beyond all dates and within int64
 NAN = math.nan
 LINE: Final = re.compile(rb"[^\n]+")

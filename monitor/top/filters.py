@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from monitor.fleet.filters import Filters
 from monitor.fleet.key import LABELS
-from monitor.fleet.query import WILDCARDS, Query, Sort, ZoneWord
+from monitor.fleet.query import Query, Sort, ZoneWord
+from monitor.fleet.search_match import WILDCARDS
 from monitor.lib.errors import HeadroomError
 from rules.band import ZONES
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel, Field
 
 from monitor.fleet.search import MAX_SEARCH_LENGTH, SERIES_FIELDS, Search, SearchTerm
+from monitor.fleet.search_match import WILDCARDS
 from monitor.fleet.series_order import DEFAULT_SORT, FIRST_DIRECTION, REVERSED, ListSort
 from monitor.web.query_view import QueryView
 
@@ -14,7 +15,6 @@ WINDOW_ROWS: Final = 100
 MAX_ROW: Final = 10_000_000
 MAX_QUERIES: Final = 8  # parameters `q` in one address
 OLD_PAGE_ROWS: Final = 25  # rows of a page in addresses of older versions
-WILDCARDS: Final = frozenset("*?")
 
 
 def joined_query(queries: Iterable[str], terms: Iterable[SearchTerm]) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from collectors.base import GLOBAL_REGION
 from monitor.alerting.matchers import Matcher, MatcherError, parse_matcher_lists
 from monitor.lib.errors import HeadroomError
 from monitor.what_if.query import WhatIfQuery
@@ -16,7 +17,6 @@ MIN_FACTOR, MAX_FACTOR = 0.01, 1000.0
 MAX_LIMIT = 1e30  # in the signal's unit, beyond all limits
 MAX_SHOWN = 60  # characters of an invalid value in a message
 MAX_SHOWN_REGIONS = 20  # regions in a message
-GLOBAL_REGION = "global"  # of services that are in no region
 
 
 class QuestionError(HeadroomError, ValueError):
