@@ -24,8 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.cost.prices import LIST_PRICES
-from monitor.planning.allowance import MINUTES_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH
 from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.settings import BudgetTerms

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from monitor.cost.prices import LIST_PRICES, PRICES, AccountPrices, Prices
-from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH, PRICES, AccountPrices, Prices
+from monitor.planning.allowance import Allowance, minimum_dollars
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import SavedSpending, SpendingStore
 

@@ -18,11 +18,10 @@ import orjson
 from collectors.listed_metrics import RECENTLY_ACTIVE
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
-from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH, Prices
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.namespaces import NEVER
-from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.idling import requests_saved
 from monitor.planning.planner import Planner
 from monitor.polling.metric_services import MetricServices

@@ -2,8 +2,8 @@
 
 import pytest
 
-from monitor.cost.prices import LIST_PRICES
-from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH
+from monitor.planning.allowance import Allowance, minimum_dollars
 
 METRIC_PRICE = LIST_PRICES.metric
 

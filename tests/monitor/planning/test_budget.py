@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cost.prices import LIST_PRICES, PRICES
-from monitor.planning.allowance import MAX_ADVANCE, MINUTES_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH, PRICES
+from monitor.planning.allowance import MAX_ADVANCE
 from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore, SavedSpending

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cost.prices import LIST_PRICES
-from monitor.planning.allowance import MINUTES_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH
 from monitor.planning.idling import IDLE_AFTER, LIST_DELAY, idle_cadences, max_idle_delay, requests_saved
 from monitor.planning.intervals import MAX_INTERVAL
 from rules.arrays import Floats

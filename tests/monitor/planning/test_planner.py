@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cost.prices import LIST_PRICES
+from monitor.cost.prices import LIST_PRICES, MINUTES_PER_MONTH
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import PRUNED_INTERVAL, WINDOW
-from monitor.planning.allowance import MINUTES_PER_MONTH, minimum_dollars
+from monitor.planning.allowance import minimum_dollars
 from monitor.planning.budget import BilledAmounts, Budget
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.settings import BudgetTerms
