@@ -6,24 +6,20 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
 from functools import partial
 from math import inf
 from os import environ
-from pathlib import Path
 from signal import SIGHUP
 
 from fastapi import FastAPI
 
 from collectors.registry import Registry
 from monitor.access.service import AccessService
-from monitor.alerting.service import Alerting
 from monitor.alerting.spending import JournalSpending
 from monitor.api import stream as stream_api
 from monitor.api.app_state import AppState
-from monitor.aws.clients import ClientCache
-from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
 from monitor.aws.median_clock import MedianClock
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
@@ -34,13 +30,11 @@ from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge_in_parts
 from monitor.fleet.key import CellKey
 from monitor.fleet.limits import LimitVerifier
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.forecaster import Forecaster
-from monitor.forecast.history import UsageHistory, history_path
 from monitor.forecast.past_reader import CellReaders
 from monitor.forecast.peaks import recommend
 from monitor.forecast.series_forecasts import fan_of, outlook_of
@@ -52,14 +46,13 @@ from monitor.lib.malloc import return_free_memory
 from monitor.lib.schedule import Schedule, repeat, run_guarded
 from monitor.lib.service_manager import ServiceManager, state_notifications
 from monitor.lib.signals import set_on_signals, stopped_by_signals
-from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lib.timed_loop import observe_turns
 from monitor.planning.telemetry import PlanTelemetry
 from monitor.polling.counted_budget import budget_of
 from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.metric_points import MetricPointReader
 from monitor.polling.watcher import Watcher
-from monitor.push.service import PushService
+from monitor.resources import Resources
 from monitor.schema.problems import ConfigError
 from monitor.server.listener import HttpServer, bind_socket, bound_address
 from monitor.server.options import DEFAULT_SERVER, ServerOptions, server_config
@@ -71,7 +64,6 @@ from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest, IngestOptions
 from monitor.stream.telemetry import StreamTelemetry
 from monitor.topology.path_monitor import UPDATE_INTERVAL, PathMonitor
-from monitor.tracing.tracer import opened_tracer
 from monitor.web.error_pages import error_page
 from monitor.what_if.what_if import WhatIf
 
@@ -85,45 +77,6 @@ COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # exports the coverage; the API
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
 FIRST_JUDGEMENT = "the first judgement"  # pending in the status, once everything was read until it is judged
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """The resources of an App, which are closed after it."""
-
-    fleet: Fleet
-    telemetry: ProcessTelemetry
-    alerting: Alerting
-    push: PushService
-    clients: ClientCache
-    known_accounts: KnownAccounts
-    history: UsageHistory
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, config: Config, registry: Registry) -> AsyncIterator["Resources"]:
-        """Open all resources; close them in the end. Raises JournalError when the journal cannot be used."""
-        fleet, journal = Fleet(), Path(config.journal)
-        async with AsyncExitStack() as stack:
-            telemetry = ProcessTelemetry(await stack.enter_async_context(opened_tracer(config.tracing)))
-            alerting = await stack.enter_async_context(
-                Alerting.opened(config.alerting_settings(registry), fleet, telemetry)
-            )
-            push = await stack.enter_async_context(
-                PushService.opened(journal, fleet, alerting.client, telemetry.registry)
-            )
-            clients = await stack.enter_async_context(aclosing(ClientCache()))
-            known_accounts = await asyncio.to_thread(KnownAccounts.read, known_accounts_path(journal))
-            history = await asyncio.to_thread(UsageHistory.read, history_path(journal))
-            yield cls(
-                fleet=fleet,
-                telemetry=telemetry,
-                alerting=alerting,
-                push=push,
-                clients=clients,
-                known_accounts=known_accounts,
-                history=history,
-            )
 
 
 class App:

@@ -52,7 +52,8 @@ MAY_IMPORT = {
         "render report rules schema stream top topology",
         "demo": "app aws collectors config fleet http lib notifiers report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
-        "planning polling push schema server stream topology tracing web what_if",
+        "planning polling resources schema server stream topology web what_if",
+        "resources": "alerting aws collectors config fleet forecast lib push tracing",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "

@@ -20,9 +20,10 @@ from collectors.base import Collector
 from collectors.lazy_collector import LazyCollector
 from collectors.registry import Registry
 from monitor.alerting.service import Alerting
-from monitor.app import App, Resources
+from monitor.app import App
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
+from monitor.resources import Resources
 from monitor.server.listener import bind_socket
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
 from tests.monitor.serve_process import free_port, journal_line, running_server
