@@ -2,6 +2,7 @@
 
 import json
 from typing import Final
+from xml.sax.saxutils import escape
 
 from moto.core.request import Request
 from starlette.responses import Response
@@ -47,7 +48,7 @@ def unknown_call_denial(request: Request, scope: CredentialScope) -> Response:
     operation = target.rpartition(".")[2] or action or f"{request.method} {request.path}"
     message = _message(f"{scope.signing_name}:{operation}")
     if action and not target:
-        return Response(QUERY_ERROR.format(message=message), STATUS, media_type="text/xml")
+        return Response(QUERY_ERROR.format(message=escape(message)), STATUS, media_type="text/xml")
     body = json.dumps({"__type": JSON_CODE, "message": message})
     headers = {"x-amzn-ErrorType": JSON_CODE}
     return Response(body, STATUS, headers, request.headers.get("Content-Type") or "application/json")
