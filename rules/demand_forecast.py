@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.analogs import BIN_MINUTES, DAY
-from rules.arrays import Floats
+from rules.arrays import Flags, Floats
 from rules.forecast import BINS, forecast
 from rules.growth import growth
 
@@ -80,10 +80,18 @@ def up_to_newest(demand: BinnedDemand, bins_late: Bins) -> BinnedDemand:
 
 
 def without_short_holes(demand: BinnedDemand) -> BinnedDemand:
-    """Fill holes of up to MAX_HOLE_BINS with the demand before them, so that no day is lost."""
+    """Fill holes of up to MAX_HOLE_BINS bins with the demand before them, so that no day is lost."""
+    known = np.isfinite(demand)
+    with_holes = np.flatnonzero((known[:-1] & ~known[1:]).any(axis=0))
+    if not with_holes.size:
+        return demand
+    filled = demand.copy()
+    filled[:, with_holes] = _filled(demand[:, with_holes], known[:, with_holes])
+    return filled
+
+
+def _filled(demand: BinnedDemand, known: Flags) -> BinnedDemand:
     bin_number = np.arange(len(demand), dtype=np.int16)[:, None]
-    last_known = np.maximum.accumulate(
-        np.where(np.isfinite(demand), bin_number, np.int16(-MAX_HOLE_BINS - 1)), axis=0
-    )
+    last_known = np.maximum.accumulate(np.where(known, bin_number, np.int16(-MAX_HOLE_BINS - 1)), axis=0)
     filled = np.take_along_axis(demand, np.maximum(last_known, 0).astype(np.intp), axis=0)
     return np.where(bin_number - last_known <= MAX_HOLE_BINS, filled, demand.dtype.type(np.nan))

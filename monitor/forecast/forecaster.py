@@ -20,6 +20,7 @@ from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.forecast.past_peaks import PastPeaks
 from monitor.forecast.past_reader import CellReaders, PastReader
 from monitor.forecast.recorder import NO_ROW, Recorder
+from monitor.lib.malloc import return_free_memory
 from rules.analogs import BIN_MINUTES
 from rules.arrays import Flags, Floats, Indices, Ints
 from rules.band import Zone
@@ -75,6 +76,7 @@ class Forecaster:
         # True for each slot whose forecast `_mark_reached` replaced, as usage was at the limit.
         self._marked_reached: Flags = np.zeros(0, np.bool_)
         self._saved_at, self._has_unsaved_past = time.monotonic(), False
+        self._has_unused_memory = False  # that the arrays of forecasts needed
 
     async def run(self) -> None:
         """Record, read and forecast until cancelled; then save the history."""
@@ -98,6 +100,9 @@ class Forecaster:
                 else:
                     await self.forecast_all()
                     last_quarter_hour = quarter_hour
+                if self._has_unused_memory:
+                    self._has_unused_memory = False
+                    await asyncio.to_thread(return_free_memory)
                 interval = READ_SAVE_INTERVAL if self._has_unsaved_past else SAVE_INTERVAL
                 if time.monotonic() - self._saved_at >= interval:
                     await self.save()
@@ -179,6 +184,7 @@ class Forecaster:
         for block, block_slots, columns in self.recorder.by_block(shared.with_others(slots)):
             limit, ids = self._limits(block_slots), self._fleet.id[block_slots].copy()
             forecast = await asyncio.to_thread(forecast_block, block, columns, limit, explained[block_slots])
+            self._has_unused_memory = True
             is_same = self._fleet.id[block_slots] == ids
             self._write_forecast(
                 block_slots[is_same], limit[is_same], _select_series(forecast, is_same), block.through
