@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.analogs import BIN_MINUTES, DAY
-from rules.arrays import Flags, Floats
+from rules.arrays import Flags, Floats, distinct_values
 from rules.forecast import BINS, forecast
 from rules.growth import growth
 
@@ -72,7 +72,7 @@ def up_to_newest(demand: BinnedDemand, bins_late: Bins) -> BinnedDemand:
     if not bins_late.any():
         return demand
     shifted = demand.copy()
-    for bins in np.unique(bins_late[bins_late > 0]).tolist():
+    for bins in distinct_values(bins_late[bins_late > 0]).tolist():
         columns = np.flatnonzero(bins_late == bins)
         shifted[bins:, columns] = demand[:-bins, columns]
         shifted[:bins, columns] = np.nan
@@ -80,7 +80,7 @@ def up_to_newest(demand: BinnedDemand, bins_late: Bins) -> BinnedDemand:
 
 
 def without_short_holes(demand: BinnedDemand) -> BinnedDemand:
-    """Fill holes of up to MAX_HOLE_BINS bins with the demand before them, so that no day is lost."""
+    """Fill holes of up to MAX_HOLE_BINS with the demand before them, so that no day is lost."""
     known = np.isfinite(demand)
     with_holes = np.flatnonzero((known[:-1] & ~known[1:]).any(axis=0))
     if not with_holes.size:

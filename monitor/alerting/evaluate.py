@@ -17,7 +17,7 @@ from monitor.lib.cooperative import YIELD_INTERVAL, cooperative_iter, snapshot_b
 from monitor.lib.text import replace_surrogates
 from rules.alert_rules import Rule, Severity
 from rules.alerts import AlertState
-from rules.arrays import Ints
+from rules.arrays import Ints, distinct_values
 
 EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
 
@@ -112,7 +112,7 @@ class Evaluator:
             if perf_counter() - started_at > YIELD_INTERVAL:
                 await asyncio.sleep(0)
                 started_at = perf_counter()
-        return np.unique(np.concatenate(changed))
+        return distinct_values(np.concatenate(changed))
 
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the pending and firing alerts: one for each series, of its worst rule."""

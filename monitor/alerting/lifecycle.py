@@ -17,7 +17,7 @@ from monitor.fleet.throttling import is_throttling_unknown
 from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, WORST_FIRST, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
-from rules.arrays import Flags, Floats, Int16s, Ints
+from rules.arrays import Flags, Floats, Int16s, Ints, distinct_values
 
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
@@ -74,7 +74,7 @@ class Lifecycle:
         if not slots.size:
             return slots
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
-        return np.unique(self.states.reevaluate(slots, criteria, samples_at).slot)
+        return distinct_values(self.states.reevaluate(slots, criteria, samples_at).slot)
 
     def forget(self, departed: Iterable[Series]) -> None:
         """Delete the states of series that left the fleet. Call it before their slots are used again."""

@@ -13,7 +13,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
-from rules.arrays import Flags, Ints
+from rules.arrays import Flags, Ints, distinct_values
 
 LISTS_SERVICE = ("cloudwatch",)  # the labels of the bill for lists of metrics
 ServiceNumbers = npt.NDArray[np.int64]  # indices of names in `MetricUse.services`
@@ -348,7 +348,7 @@ def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:
         (np.broadcast_to(numbers, rows.shape) << 32 | use.bound[rows])[use.bound[rows] != NO_BOUND]
         for numbers, rows in use.blocks
     ]
-    distinct = np.unique(np.concatenate([np.empty(0, np.int64), *pairs]))
+    distinct = distinct_values(np.concatenate([np.empty(0, np.int64), *pairs]))
     for number, service in enumerate(use.services):
         yield service, (distinct[distinct >> 32 == number] & (2**32 - 1)).astype(np.int32)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 
 from fastapi import Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.types import Receive, Scope, Send
@@ -40,9 +40,7 @@ class TimedStreamingResponse(StreamingResponse):
             return
 
 
-async def scrape(
-    request: Request, body: ExpositionBody, registry: CollectorRegistry | None
-) -> TimedStreamingResponse:
+async def scrape(request: Request, body: ExpositionBody, registry: CollectorRegistry | None) -> Response:
     """Return all families in the format that the request's headers prefer.
 
     registry: the families of the process; None to leave them out.
@@ -57,6 +55,8 @@ async def scrape(
         "vary": "Accept, Accept-Encoding",
         **({"content-encoding": "gzip"} if gzip else {}),
     }
+    if length <= MIN_SENT:
+        return Response(b"".join(parts), headers=headers)  # in one part, which needs no tasks
     return TimedStreamingResponse(_with_yields(parts), headers=headers)
 
 

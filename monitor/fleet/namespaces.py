@@ -12,7 +12,7 @@ import numpy as np
 
 from monitor.fleet.columns import Columns
 from rules import alerts
-from rules.arrays import Flags, Ints
+from rules.arrays import Flags, Ints, distinct_values
 
 NEVER = alerts.NEVER  # the same minute as in the alert states
 ALWAYS = -NEVER  # after every minute
@@ -97,7 +97,7 @@ class NamespaceStates(Columns):
 
     def _raise_watermarks(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
         """Do what `advance` does, without the namespaces of longer periods."""
-        risen = np.unique(namespaces)
+        risen = distinct_values(namespaces)
         before = self.watermark[risen]
         np.maximum.at(self.watermark, namespaces, minutes)
         has_risen = self.watermark[risen] > before

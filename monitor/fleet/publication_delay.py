@@ -11,7 +11,7 @@ measured separately: CloudWatch revises most points soon after it published them
 import numpy as np
 
 from monitor.fleet.namespaces import NamespaceStates
-from rules.arrays import Flags, Float64s, Ints
+from rules.arrays import Flags, Float64s, Ints, distinct_values
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
 # An age is complete if at most this share of the points of that age changed. Confirmed points, which two
@@ -42,7 +42,7 @@ class PublicationDelays:
         is_counted = (ages >= 0) & (ages < MAX_DELAY)
         namespaces, ages, changed = namespaces[is_counted], ages[is_counted], changed[is_counted]
         confirmed = confirmed[is_counted]
-        for namespace in np.unique(namespaces).tolist():
+        for namespace in distinct_values(namespaces).tolist():
             of_namespace = namespaces == namespace
             counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY + 1)))
             for row, selected in enumerate((of_namespace, of_namespace & changed)):

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from monitor.fleet.series_columns import SeriesColumns
-from rules.arrays import Flags, Floats, Ints
+from rules.arrays import Flags, Floats, Ints, distinct_values
 
 
 class SharedThrottling(NamedTuple):
@@ -42,4 +42,4 @@ class SharedThrottling(NamedTuple):
     def with_others(self, slots: Ints) -> Ints:
         """Return these slots and the slots of all series that share a count with one of them."""
         is_shared = np.isin(self.count_number, self.count_number[np.isin(self.slot, slots)])
-        return np.union1d(slots, self.slot[is_shared]).astype(np.int32)
+        return distinct_values(np.concatenate([slots, self.slot[is_shared]])).astype(np.int32)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from rules.arrays import Flags, Floats, Indices, Ints
+from rules.arrays import Flags, Floats, Indices, Ints, distinct_values
 
 MISSING = 255  # stands for a missing point in 8 bits
 MAX_SMALL = 254  # the greatest whole number that is stored in 8 bits
@@ -143,7 +143,7 @@ class StoredPoints:
 
     def remove_all(self, rows: Ints | Indices) -> None:
         """Remove all points of rows, and free their memory."""
-        distinct = np.unique(rows).astype(np.intp)
+        distinct = distinct_values(rows).astype(np.intp)
         places = self._places[distinct]
         is_wide, is_small = (places & IS_WIDE) > 0, (places != NO_PLACE) & (places & IS_WIDE == 0)
         self._wide.free((places[is_wide] >> 1).astype(np.intp))
@@ -153,11 +153,11 @@ class StoredPoints:
     def _make_room(self, rows: Ints, is_small: Flags) -> None:
         """Give each row a place that can hold its values. is_small: which values fit in 8 bits."""
         places = self._places[rows]
-        widened = np.unique(rows[~is_small & (places & IS_WIDE == 0)])
+        widened = distinct_values(rows[~is_small & (places & IS_WIDE == 0)])
         if widened.size:
             self._widen(widened)
             places = self._places[rows]
-        without_place = np.unique(rows[places == NO_PLACE])
+        without_place = distinct_values(rows[places == NO_PLACE])
         if without_place.size:
             self._places[without_place] = self._small.allocate(without_place.size) << 1
 

@@ -21,7 +21,7 @@ from monitor.forecast.recorder import DAY_MINUTES, NO_ROW, Recorder
 from monitor.polling.past_points import POINT_MINUTES
 from monitor.polling.reader import MetricReader
 from rules.analogs import BIN_MINUTES
-from rules.arrays import Floats, Ints
+from rules.arrays import Floats, Ints, distinct_values
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,6 @@ class CeilingReader:
         utilization = throttled_utilization(judged)
         block, column = self._recorder.history.block_and_column(row)
         columns, days = np.array([column], np.intp), minutes // DAY_MINUTES
-        for day in np.unique(days).tolist():
+        for day in distinct_values(days).tolist():
             lowest = np.fmin.reduce(utilization[days == day], keepdims=True)
             block.note_throttling(columns, day, lowest)

@@ -247,7 +247,7 @@ def forecast_block(
     explained: a fuller limit explains the throttled demand of the series, which then has no ceiling.
     """
     with block.lock:
-        demand = np.take(block.recent(), columns, axis=1)
+        demand = np.take(block.recent(), columns, axis=1).astype(np.float32)  # halves are slow
         scale, ceiling = block.scale[columns], np.where(explained, np.float32(np.nan), block.ceiling[columns])
     highest = np.zeros(BLOCK_SIZE, np.float32)
     highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)

@@ -20,7 +20,7 @@ from monitor.polling.past_points import POINT_MINUTES, PastPoints
 from monitor.polling.plan import MAX_METRICS_PER_CALL, MetricRequest
 from monitor.polling.reader import MetricReader
 from rules.analogs import BIN_MINUTES
-from rules.arrays import Floats
+from rules.arrays import Floats, distinct_values
 from rules.forecast import BINS
 
 FORTNIGHT_POINTS: Final = BINS * BIN_MINUTES // POINT_MINUTES  # of five minutes
@@ -87,7 +87,7 @@ class PastMetrics:
         for region, region_rows in reader.metric_services.by_region(row_by_query).items():
             rows = np.fromiter(region_rows.values(), np.int32, len(region_rows))
             periods = np.maximum(rings.period[rows], self.point_minutes)
-            for period in np.unique(periods).tolist():
+            for period in distinct_values(periods).tolist():
                 same_period = rows[periods == period]
                 for first in range(0, same_period.size, at_once):
                     request_rows = same_period[first : first + at_once]

@@ -15,7 +15,7 @@ from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
 from rules.analogs import BIN_MINUTES, DAY
-from rules.arrays import Indices, Ints
+from rules.arrays import Indices, Ints, distinct_values
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Recorder:
         slots = slots[np.argsort(self.rows[slots], kind="stable")]
         block_numbers = self.rows[slots] // BLOCK_SIZE
         columns = (self.rows[slots] % BLOCK_SIZE).astype(np.intp)
-        for number in np.unique(block_numbers).tolist():
+        for number in distinct_values(block_numbers).tolist():
             is_in_block = block_numbers == number
             yield self.history.blocks[number], slots[is_in_block], columns[is_in_block]
 

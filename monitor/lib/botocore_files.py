@@ -36,6 +36,30 @@ def partition_data() -> Any:
     return read_model_file(str(DATA_FOLDER / "partitions"))
 
 
-def endpoint_data() -> Any:
-    """Return the content of `endpoints.json`: by partition and service, the regions that have it."""
-    return read_model_file(str(DATA_FOLDER / "endpoints"))
+class _Endpoints(msgspec.Struct):
+    endpoints: dict[str, msgspec.Raw] = {}
+
+
+class _Partition(msgspec.Struct):
+    regions: dict[str, msgspec.Raw]
+    services: dict[str, msgspec.Raw]
+
+
+class _EndpointTable(msgspec.Struct):
+    partitions: list[_Partition]
+
+
+def regions_with(service: str) -> list[str]:
+    """Return the regions that have a service, of all partitions, by `endpoints.json`.
+
+    The other services are not decoded: they would take four megabytes.
+    """
+    decoder = msgspec.json.Decoder(_EndpointTable)
+    table: _EndpointTable = read_model_file(str(DATA_FOLDER / "endpoints"), decoder.decode)
+    return [
+        region
+        for partition in table.partitions
+        if service in partition.services
+        for region in msgspec.json.decode(partition.services[service], type=_Endpoints).endpoints
+        if region in partition.regions
+    ]

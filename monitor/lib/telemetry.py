@@ -19,7 +19,7 @@ from monitor.lib.lag_histogram import LagHistogram
 from monitor.lib.tracing import NO_TRACER, Tracer
 from monitor.lib.version import VERSION
 
-DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
+DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300)  # seconds
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
 
 

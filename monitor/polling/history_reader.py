@@ -18,7 +18,7 @@ from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MAX_METRICS_PER_CALL, MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
-from rules.arrays import Floats, Ints
+from rules.arrays import Floats, Ints, distinct_values
 
 # AWS allows 396,000 points a second for requests whose start time is more than three hours ago.
 PAST_POINTS_PER_SECOND = 300_000
@@ -82,7 +82,7 @@ class HistoryReader:
         rows = np.fromiter(metrics.values(), np.int32, len(metrics))
         queries = np.array([*metrics], np.object_)
         periods = self._rings.period[rows]
-        for period in np.unique(periods).tolist():
+        for period in distinct_values(periods).tolist():
             whole_periods = range(minutes.start // period * period, minutes.stop // period * period)
             metrics_per_page = max(1, MAX_POINTS_PER_PAGE * period // max(len(whole_periods), 1))
             call_size = min(MAX_METRICS_PER_CALL, metrics_per_page)

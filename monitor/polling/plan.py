@@ -17,7 +17,7 @@ import numpy as np
 from monitor.fleet.namespaces import SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
-from rules.arrays import Flags, Indices, Ints
+from rules.arrays import Flags, Indices, Ints, distinct_values
 
 Owner = TypeVar("Owner")  # the owner of a request, if several owners share calls
 
@@ -127,7 +127,7 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
     rows = np.fromiter(metrics.values(), np.int32, len(queries))
     starts, periods = _first_minutes(rings, rows, now), rings.period[rows]
     order = np.argsort(starts, kind="stable").astype(np.int32)
-    for period in np.unique(periods[order]).tolist():
+    for period in distinct_values(periods[order]).tolist():
         period_indices, end = order[periods[order] == period], now // period * period
         for first in range(0, period_indices.size, MAX_METRICS_PER_CALL):
             indices = period_indices[first : first + MAX_METRICS_PER_CALL]

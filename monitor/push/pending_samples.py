@@ -18,7 +18,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.snapshot import Snapshot
 from monitor.push.samples import newest_minutes, samples_at
 from monitor.push.watermarks import CHUNK_SIZE, SOURCE_COUNT, Watermarks
-from rules.arrays import Flags, Floats, Ints
+from rules.arrays import Flags, Floats, Ints, distinct_values
 from rules.band import Zone
 
 SLICE_MINUTES: Final = 30
@@ -86,7 +86,7 @@ class PendingSamples:
         last = last.max(axis=0)
         pending = np.flatnonzero(first <= last)
         chunks = changed[pending] // CHUNK_SIZE
-        for number in np.unique(chunks).tolist():
+        for number in distinct_values(chunks).tolist():
             indices = pending[chunks == number]
             is_same_series = self._fleet.id[changed[indices]] == watermarks.ids[changed[indices]]
             indices = indices[is_same_series]  # a slot may have a new series since the fleet was examined

@@ -26,7 +26,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
-from monitor.lib.botocore_files import endpoint_data
+from monitor.lib.botocore_files import regions_with
 from monitor.lib.partitions import arn_pattern
 from monitor.schema.problems import problem, shown_value, unexpected
 
@@ -81,12 +81,7 @@ class ConfigModel(BaseModel):
 @cache
 def known_regions() -> tuple[str, ...]:
     """Return the regions with CloudWatch, of every partition that the installed botocore knows."""
-    return tuple(
-        name
-        for partition in endpoint_data()["partitions"]
-        for name in partition["services"].get(CLOUDWATCH, {}).get("endpoints", ())
-        if name in partition["regions"]
-    )
+    return tuple(regions_with(CLOUDWATCH))
 
 
 def _to_text(value: Any) -> Any:

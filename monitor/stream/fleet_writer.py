@@ -17,7 +17,7 @@ from monitor.stream.interner import NameInterner
 from monitor.stream.points import Points
 from monitor.stream.row_index import NO_ROW, CellMetric, RowIndex
 from monitor.stream.telemetry import UNMONITORED_CELL, StreamTelemetry
-from rules.arrays import Flags, Float64s, Int64s, Ints
+from rules.arrays import Flags, Float64s, Int64s, Ints, distinct_values
 
 SLICE_POINTS = 2500  # points written at once; takes some 20 ms if all names are new, 1 ms if all are known
 MS_PER_MINUTE = 60_000
@@ -94,7 +94,7 @@ class FleetWriter:
         early = self._hold_early(NamedPoints(index.names, numbers, times, values), unknown_numbers)
         if early.any():
             numbers, times, values = numbers[~early], times[~early], values[:, ~early]
-        self._request_inventories(index, np.intersect1d(unknown_numbers, numbers), now)
+        self._request_inventories(index, unknown_numbers[np.isin(unknown_numbers, numbers)], now)
         late = times // MS_PER_MINUTE <= now // 60 - WINDOW
         future = times > now * 1000 + MAX_CLOCK_SKEW
         has_series = (index.row[numbers] != NO_ROW).any(axis=1)
@@ -104,7 +104,7 @@ class FleetWriter:
         usable = timely & has_series
         self._write_rows(index, numbers[usable], minutes[usable], values[:, usable], int(now // 60))
         self._zeros.observe(_newest_minutes(index, numbers[timely], minutes[timely]), int(now // 60))
-        metrics = np.unique(index.metric[numbers[usable]]).tolist()
+        metrics = distinct_values(index.metric[numbers[usable]]).tolist()
         for cell in {index.metrics[metric].cell for metric in metrics}:
             self._telemetry.newest_delivery.labels(*cell).set(now)
 

@@ -15,7 +15,7 @@ from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.interner import MetricName, NameInterner
 from monitor.stream.statistics import AVERAGE, STATISTIC_FIELDS
 from monitor.stream.units import conversion_factor
-from rules.arrays import Flags, Int64s, Ints
+from rules.arrays import Flags, Int64s, Ints, distinct_values
 
 Item = TypeVar("Item")
 
@@ -79,10 +79,10 @@ class RowIndex(Columns):
         while self.size <= numbers.max(initial=-1):
             self._add(self.names.by_number[self.size])
         layout = self._fleet.rings.layout
-        for number in np.unique(numbers[self.layout[numbers] != layout]).tolist():
+        for number in distinct_values(numbers[self.layout[numbers] != layout]).tolist():
             self._find_rows(number)
             self.layout[number] = layout
-        unknown: Int64s = np.unique(numbers[(self.row[numbers] == NO_ROW).all(axis=1)])
+        unknown: Int64s = distinct_values(numbers[(self.row[numbers] == NO_ROW).all(axis=1)])
         return unknown
 
     def _add(self, name: MetricName) -> None:
