@@ -10,11 +10,12 @@ from pathlib import Path
 from bench.peers.aws import NAMESPACE, REGION
 from bench.peers.streams import EDGE, METRICS, Kind
 from rules.band import Zone
-from tests.processes import COMMAND
 
 INTERVAL = 60  # seconds between two reads of AWS
 WINDOW = 300  # the other monitors request the points of so many past seconds, because points are late
 TINY = 1e-9  # the least value that counts as more than 0
+# An installation has no httpx, which aiobotocore imports where it finds it, as in a development environment.
+RUN_HEADROOM = "import sys; sys.modules['httpx'] = None; from monitor.cli.main import main; main()"
 
 HEADROOM = """
 services: [kinesis]
@@ -51,7 +52,7 @@ def headroom(name: str, further_lines: str = "") -> Monitor:
     """Return Headroom as a monitor. further_lines: lines that are added to its configuration."""
     return Monitor(
         name,
-        lambda file, _: (*COMMAND, "serve", "--config", str(file)),
+        lambda file, _: (sys.executable, "-c", RUN_HEADROOM, "serve", "--config", str(file)),
         lambda port, folder: HEADROOM.format(
             region=REGION, interval=INTERVAL, further_lines=further_lines, port=port, folder=folder
         ),
@@ -151,6 +152,7 @@ def environment(url: str) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONPATH": ":".join(filter(None, sys.path)),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # parsed files
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "bench",
