@@ -6,11 +6,12 @@ from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.types import Receive, Scope, Send
 
 from monitor.exposition.body import ExpositionBody
+from monitor.exposition.process_families import process_families
 from monitor.http.negotiation import (
     OPENMETRICS,
     PROMETHEUS_TEXT,
@@ -23,7 +24,7 @@ MIN_SENT = 2**16  # bytes sent at once, except at the end
 READ_TIMEOUT = 60  # seconds in which a client must read the whole response
 
 GENERATE: Mapping[ExpositionFormat, Callable[[CollectorRegistry], bytes]] = {
-    PROMETHEUS_TEXT: generate_latest,
+    PROMETHEUS_TEXT: process_families,
     OPENMETRICS: partial(openmetrics.generate_latest, version=OPENMETRICS.version),
 }
 NO_FAMILIES = CollectorRegistry()

@@ -26,9 +26,10 @@ from monitor.web.header import theme_of
 from monitor.web.router import web_router
 from monitor.web.templating import PAGE_HEADERS
 
+# Routes are tried in this order, and /metrics is requested most often.
 ROUTERS = (
-    web_router,
     metrics_router,
+    web_router,
     series_router,
     status_router,
     coverage_router,
