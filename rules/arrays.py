@@ -17,10 +17,10 @@ Float64s = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]  # numpy indexes two to three times as fast by these as by int32
 
-Number = TypeVar("Number", bound=np.number)
+ArrayNumber = TypeVar("ArrayNumber", bound=np.number)
 
 
-def distinct_values(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:
+def distinct_values(numbers: npt.NDArray[ArrayNumber]) -> npt.NDArray[ArrayNumber]:
     """Return each number once, ascending; NaN is no number.
 
     `np.unique` without indices imports numpy's masked arrays, which take 1.6 MiB.
