@@ -1,4 +1,4 @@
-"""Accounts with all services switched on, in which AWS denies all calls: one alert with one sentence each."""
+"""Accounts with all services switched on, in which AWS denies all calls: each has one alert."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
 
 
 async def failures_of_denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
-    """Return the failures of the inventory by service; under `METRICS`, the failure to read metrics."""
+    """Return the failures by service if AWS denies all calls; `METRICS` has the failure to read metrics."""
     inventory = inventory_of(FakeAws().cell, Fleet(), config)
     for collector in REGISTRY.collectors:
         await inventory.run(collector)
@@ -54,7 +54,7 @@ async def test_an_account_without_permissions_has_one_alert_with_one_sentence(
         lambda account, region, service: failures.get(service, ()),
     )
     async with AlertingHarness.opened(tmp_path, configuration(route={"receiver": "pager"})) as harness:
-        await read_cells(harness, cells, 2 * 60, step=60)
+        await read_cells(harness, cells, minutes=120, step=60)
         assert len(harness.sent) == len(harness.notices) == len(ACCOUNTS)
         assert {notice.labels["account"] for notice in harness.notices} == {*ACCOUNTS}
         for notice in harness.notices:

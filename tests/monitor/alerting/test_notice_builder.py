@@ -11,8 +11,8 @@ from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.harness import LIMIT, SHORT, AlertingHarness, configuration
 from tests.monitor.fleet.fleets import key
 
-# Samples of a series until its alert fires (in the letters of `harness`), the new limit, later samples, and
-# the reason of the resolution.
+# Samples of a series until its alert fires (in the letters of `harness`), the new limit in bytes/s, later
+# samples, and the reason of the resolution; empty if the notice has none.
 RESOLUTIONS = {
     "usage fell": ("..ccc", LIMIT, "...", ""),
     "the limit was raised": ("..ccc", 2000, "ccc", "the limit was raised from 1000 B/s to 1.95 KiB/s"),

@@ -70,7 +70,7 @@ def test_a_group_retries_its_failed_notification_before_it_sends_newer_notices()
     notification = queue_notification(box, key, NOW)
     box.enqueue([pending_notice(notice(2), id=2), pending_notice(notice(3, "b"), id=3)])
     assert send_due(box) == [[3]]
-    failed = box.record_failure(key, NOW, 0.0)
+    failed = box.record_failure(key, NOW, last_accepted=0.0)
     failed.due = NOW + 10
     box.release([key])
     assert send_due(box, NOW + 9) == []
@@ -144,18 +144,20 @@ def test_oldest_at_is_the_oldest_time_of_pending_notices_and_queued_notification
     assert Outbox().oldest_at is None
 
 
-# The alert, the group, and after how many seconds a notice is due.
-ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 5)), max_size=30)
+# Of each notice: its alert, its group, and the seconds until it is due.
+pending_rows = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 5)), max_size=30
+)
 
 
-@given(ROWS)
+@given(pending_rows)
 def test_each_notice_is_sent_once_and_the_notices_of_an_alert_in_order(
     rows: list[tuple[str, str, int]],
 ) -> None:
     box = outbox_with(
         *(
-            pending_notice(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
-            for n, (alert, group, due) in enumerate(rows)
+            pending_notice(notice(n, alert), group={"region": group}, due=NOW + delay, id=n)
+            for n, (alert, group, delay) in enumerate(rows)
         )
     )
     sent_numbers: list[int] = []
@@ -169,7 +171,7 @@ def test_each_notice_is_sent_once_and_the_notices_of_an_alert_in_order(
     assert len(box) == 0
 
 
-# Dropped notices. Each letter is the kind of a notice of one alert; they are an hour apart, oldest first.
+# Dropped notices. All notices are of one alert, an hour apart, the oldest first. A letter is a notice's kind.
 
 
 def kept_letters(letters: str, limit: int, min_hour: int) -> str:
@@ -196,7 +198,7 @@ def kept_letters(letters: str, limit: int, min_hour: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("letters", "limit", "min_hour", "kept"),
+    ("letters", "limit", "min_hour", "expected"),
     [
         ("FrrrR", 9, 0, "FrrrR"),
         ("FrrrR", 4, 0, "F.rrR"),
@@ -211,7 +213,7 @@ def kept_letters(letters: str, limit: int, min_hour: int) -> str:
         ("rrr", 9, 9, "..."),
     ],
 )
-def test_repeats_are_dropped_first_then_superseded_notices_and_never_the_newest_that_is_no_repeat(
-    letters: str, limit: int, min_hour: int, kept: str
+def test_repeats_are_dropped_first_then_superseded_notices_but_the_newest_other_notice_is_kept(
+    letters: str, limit: int, min_hour: int, expected: str
 ) -> None:
-    assert kept_letters(letters, limit, min_hour) == kept
+    assert kept_letters(letters, limit, min_hour) == expected

@@ -26,7 +26,7 @@ def configuration_with(*overrides: Mapping[str, Any]) -> Config:
 
 
 class InventoriedHarness:
-    """A harness whose series an inventory of Kinesis registers."""
+    """An alerting harness with the series that an inventory of Kinesis registered."""
 
     def __init__(self, harness: AlertingHarness, account: FakeAccount) -> None:
         self.harness, self.account = harness, account
@@ -46,16 +46,15 @@ class InventoriedHarness:
 
     def write(self, resource: str, letter: str) -> None:
         """Write the sample of the present minute to the metrics of a stream."""
-        fleet, sample_values = self.harness.fleet, LETTERS[letter]
+        fleet, (utilization, throttled) = self.harness.fleet, LETTERS[letter]
         slot = fleet.series[key(resource)].slot
-        scales = float(fleet.limit[slot]), 1.0
-        for formulas, value, scale in zip(
-            (fleet.usages, fleet.throttled), sample_values, scales, strict=True
-        ):
+        usage = utilization * float(fleet.limit[slot])
+        for formulas, value in ((fleet.usages, usage), (fleet.throttled, throttled)):
             formula = formulas.get(slot)
             assert formula
             rows, minute = np.array(formula.rows), np.array([self.harness.minute])
-            fleet.rings.write(rows, minute, np.array([value * scale / formula.weights[0]], np.float32))
+            point = value / formula.weights[0]  # the formula multiplies the point of its one metric
+            fleet.rings.write(rows, minute, np.array([point], np.float32))
             fleet.rings.mark_read(rows, self.harness.minute)
 
     async def run_minutes(self, **samples: str) -> str:
@@ -95,7 +94,7 @@ async def inventoried_harness(
 
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
-# Name, overrides, samples and notices.
+# Name, overrides, samples, and the letters of the notices.
 DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
     "the durations of the catalogue": ([], "ccccccc......", ".....F......R"),
     "a shorter duration": ([{**ORDERS, "for": "2m"}], "ccccccc......", "..F.........R"),
@@ -134,8 +133,8 @@ DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
 async def test_overrides_set_durations(
     overrides: list[Mapping[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
-    async with inventoried_harness(tmp_path, *overrides) as harness:
-        assert await harness.run_minutes(orders=samples) == expected
+    async with inventoried_harness(tmp_path, *overrides) as inventoried:
+        assert await inventoried.run_minutes(orders=samples) == expected
 
 
 WITHOUT_DELAYS = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
@@ -169,7 +168,7 @@ async def test_an_override_of_one_resource_does_not_change_other_resources(tmp_p
         assert severities == [("orders", "critical"), ("clicks", "warning")]
 
 
-# Name, the override before and after a reload, samples and notices.
+# Name, the override before and after a reload, samples, and the letters of the notices. `|` is the reload.
 RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
     "a shorter `for` of a pending alert": ({"for": "10m"}, {"for": "3m"}, "cc|cc", "..|.F"),
     "a longer `for` of a pending alert": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),
@@ -193,8 +192,8 @@ async def test_a_reload_changes_overrides_of_alerts(
     before: Mapping[str, Any], after: Mapping[str, Any], samples: str, expected: str, tmp_path: Path
 ) -> None:
     samples_before, samples_after = samples.split("|")
-    async with inventoried_harness(tmp_path, {**ORDERS, **before}) as harness:
-        notices_before = await harness.run_minutes(orders=samples_before)
-        await harness.reload({**ORDERS, **after})
-        notices_after = await harness.run_minutes(orders=samples_after)
+    async with inventoried_harness(tmp_path, {**ORDERS, **before}) as inventoried:
+        notices_before = await inventoried.run_minutes(orders=samples_before)
+        await inventoried.reload({**ORDERS, **after})
+        notices_after = await inventoried.run_minutes(orders=samples_after)
         assert f"{notices_before}|{notices_after}" == expected

@@ -25,6 +25,7 @@ EPISODE_INTERVAL = 90  # minutes; each interval has at most one episode
 EPISODE_MINUTES = 12, 30  # the duration of an episode: at least 12, less than 30
 POLLED_MINUTES = 60  # minutes that a poll requests; every point is published before it is that old
 SETTLED_AFTER = 3  # minutes until a point no longer grows
+DELAYS = 0, 0, 0, 1, 2  # minutes until CloudWatch publishes a sample; most are published at once
 SAMPLE_VALUES = LETTERS | {"r": (0.5, 60.0)}  # r: throttled, though usage is within the band
 STREAMS = [f"stream-{n}" for n in range(8)]
 
@@ -51,21 +52,22 @@ class TrueSamples:
         self.rng = rng
         self.episodes = {name: list(self._episodes()) for name in STREAMS}
         self.letters = {(name, at): self._letter(name, at) for name in STREAMS for at in range(MINUTES)}
-        first, _, _ = rng.choice([episode for episodes in self.episodes.values() for episode in episodes])
-        begin, minutes = first + rng.randrange(8, 12), rng.randrange(10, 30)
+        all_episodes = [episode for episodes in self.episodes.values() for episode in episodes]
+        episode_begin, _, _ = rng.choice(all_episodes)
+        begin, minutes = episode_begin + rng.randrange(8, 12), rng.randrange(10, 30)
         self.unpublished = range(begin, begin + minutes)
         begin, minutes = rng.randrange(60, 250), rng.randrange(5, 30)
         self.denied = range(begin, begin + minutes)
-        self.delays = {(name, at): rng.choice((0, 0, 0, 1, 2)) for name in STREAMS for at in range(MINUTES)}
+        self.delays = {(name, at): rng.choice(DELAYS) for name in STREAMS for at in range(MINUTES)}
 
     def _episodes(self) -> Iterator[tuple[int, int, str]]:
-        for begin in range(30, MINUTES - EPISODE_INTERVAL, EPISODE_INTERVAL):
+        for interval_begin in range(30, MINUTES - EPISODE_INTERVAL, EPISODE_INTERVAL):
             if self.rng.random() < 0.6:
-                first = begin + self.rng.randrange(20)
-                yield first, first + self.rng.randrange(*EPISODE_MINUTES), self.rng.choice("cr")
+                begin = interval_begin + self.rng.randrange(20)
+                yield begin, begin + self.rng.randrange(*EPISODE_MINUTES), self.rng.choice("cr")
 
     def _letter(self, name: str, at: int) -> str:
-        return next((letter for first, end, letter in self.episodes[name] if first <= at < end), ".")
+        return next((letter for begin, end, letter in self.episodes[name] if begin <= at < end), ".")
 
     def published(self, name: str, at: int, now: int) -> tuple[float, float] | None:
         """Return the traffic and the throttled demand of minute `at`, as published when minute `now` begins.
@@ -73,15 +75,17 @@ class TrueSamples:
         Returns None if they are not published yet.
         """
         age = now - at - 1
-        if age < self.delays[name, at] or (now in self.unpublished and at >= self.unpublished.start - 2):
+        # What was delayed when the interruption began is published after the interruption.
+        is_interrupted = now in self.unpublished and at >= self.unpublished.start - max(DELAYS)
+        if age < self.delays[name, at] or is_interrupted:
             return None
         utilization, throttled = SAMPLE_VALUES[self.letters[name, at]]
         share = 1.0 if age >= SETTLED_AFTER else 0.5 + 0.1 * age  # of the final value
         return utilization * LIMIT * 60 * share, throttled * share
 
 
-def poll(harness: AlertingHarness, samples: TrueSamples, began: int, now: int) -> None:
-    """Write the points that a poll in minute `now` returns. began: the first minute, as a Unix minute."""
+def poll(harness: AlertingHarness, samples: TrueSamples, start: int, now: int) -> None:
+    """Write the points that a poll in minute `now` returns. start: the Unix minute of minute 0."""
     rings, points = harness.fleet.rings, list[tuple[int, int, float]]()
     for name in STREAMS:
         series = series_of(harness, name)
@@ -92,26 +96,26 @@ def poll(harness: AlertingHarness, samples: TrueSamples, began: int, now: int) -
         ]
         for at in range(max(0, now - POLLED_MINUTES), now):
             if values := samples.published(name, at, now):
-                points += [(usage_row, began + at, values[0])]
-                points += [(throttled_row, began + at, values[1])] if values[1] else []
+                points += [(usage_row, start + at, values[0])]
+                points += [(throttled_row, start + at, values[1])] if values[1] else []
     point_rows, minutes, point_values = zip(*points, strict=True) if points else ((), (), ())
     rings.write(
         np.array(point_rows, np.int32), np.array(minutes, np.int32), np.array(point_values, np.float32)
     )
     all_rows = np.fromiter(metrics.values(), np.int32)
-    rings.mark_read(all_rows, began + now - 1 - SETTLED_AFTER)
+    rings.mark_read(all_rows, start + now - 1 - SETTLED_AFTER)
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_each_episode_causes_one_firing_and_one_resolved_notice(seed: int) -> None:
     samples = TrueSamples(random.Random(seed))
     async with AlertingHarness.opened(MemoryStore()) as harness:
-        began, received = harness.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
+        start, received = harness.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
         for now in range(1, MINUTES):
-            harness.minute = began + now
+            harness.minute = start + now
             harness.seconds = harness.minute * 60.0
             if now not in samples.denied:
-                poll(harness, samples, began, now)
+                poll(harness, samples, start, now)
             harness.fleet.confirmed[: harness.fleet.size] = harness.minute
             harness.set_read_result()
             for notice in await harness.process():
@@ -124,7 +128,7 @@ async def test_each_episode_causes_one_firing_and_one_resolved_notice(seed: int)
                 episodes,
                 received[name],
             )
-            for n, (first, end, _) in enumerate(episodes):
-                (_, fired), (_, resolved) = received[name][2 * n : 2 * n + 2]
-                assert first < fired
-                assert end < resolved
+            for n, (begin, end, _) in enumerate(episodes):
+                (_, fired_at), (_, resolved_at) = received[name][2 * n : 2 * n + 2]
+                assert begin < fired_at
+                assert end < resolved_at

@@ -1,4 +1,4 @@
-"""The reason of each notification, as the receiver, the log, the journal and webhooks have it.
+"""The reason of each notification, as it is sent, logged and stored.
 
 The letters of samples are explained in `harness`.
 """

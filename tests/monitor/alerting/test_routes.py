@@ -25,6 +25,7 @@ LABELS = {
     "severity": "critical",
 }
 WARNING, INFO, SQS = {"severity": "warning"}, {"severity": "info"}, {"service": "sqs"}
+# The labels that an error about an unknown label lists.
 LABEL_LIST = "account, region, service, signal, resource, resource_id, account_name, cause, severity"
 RECEIVERS = ("ops", "pager", "web")
 NIGHT = TimeWindow.model_validate({"name": "night", "times": ["22:00-06:00"]})
@@ -147,6 +148,7 @@ def test_a_window_suppresses_notifications_and_does_not_change_the_receiver(
     assert [(routed.receiver, routed.suppressed) for routed in routed_receivers] == [("ops", suppressed)]
 
 
+# A route, and the begin of its first problem.
 INVALID_ROUTES = [
     ({"matchers": "severity"}, "matchers: column 9: expected an operator (=, !=, =~ or !~), found the end"),
     ({"matchers": ["a=b", "c=~("]}, "matchers: column 4: expected a regex that RE2 accepts: missing ): ("),
@@ -171,11 +173,11 @@ INVALID_ROUTES = [
 ]
 
 
-@pytest.mark.parametrize(("route", "problem"), INVALID_ROUTES)
-def test_an_invalid_route_is_reported_with_its_path(route: dict[str, Any], problem: str) -> None:
+@pytest.mark.parametrize(("route", "problem_begin"), INVALID_ROUTES)
+def test_an_invalid_route_is_reported_with_its_path(route: dict[str, Any], problem_begin: str) -> None:
     with pytest.raises(ValidationError) as caught:
         RouteConfig.model_validate(route)
-    assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(problem)
+    assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(problem_begin)
 
 
 def test_unknown_and_duplicate_names_are_problems() -> None:
@@ -216,6 +218,7 @@ def test_labels_that_no_alert_has_are_problems() -> None:
     assert not list(route_problems(route_with_tag, RECEIVERS, [NIGHT], ["tag_team"]))
 
 
+# A tree of routes, and the sentences about receivers and windows that it does not use.
 UNUSED_NAMES: list[tuple[dict[str, Any] | None, list[str]]] = [
     (None, ["windows[0] has no effect: no route names 'night'."]),
     ({"active": "night"}, []),

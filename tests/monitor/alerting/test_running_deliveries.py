@@ -138,7 +138,7 @@ class HangingReceiver:
 
 
 class QuickReceiver:
-    """A receiver that returns the same result for everything."""
+    """A receiver that answers at once, and always with the same result."""
 
     def __init__(self, answer: DeliveryResult = ACCEPTED) -> None:
         self.answer = answer
@@ -175,7 +175,7 @@ async def wait_until_idle(delivery: Delivery, journal: Journal) -> None:
     while delivery.statuses()[0].queued_count:
         await asyncio.sleep(0)
     await journal.history()
-    for _ in range(10):
+    for _ in range(10):  # more turns of the event loop than the sender needs to begin its sleep
         await asyncio.sleep(0)
 
 
@@ -202,7 +202,7 @@ async def test_an_exception_of_a_sender_is_logged_and_the_sender_continues(
         journal,
         DeliveryTelemetry(CollectorRegistry()),
         now=asyncio.get_running_loop().time,
-        random=lambda: cast(float, next(random_numbers)),
+        random=lambda: cast(float, next(random_numbers)),  # for the pause before the next attempt
     )
     quick = QuickReceiver(DOWN)
     delivery.configure([DeliveryTarget(name="pager", send=quick.send, min_backoff=0.01)])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.alerting.journal import Journal
-from monitor.alerting.journal_file import JournalFile
+from monitor.alerting.journal_file import MAX_HISTORY_AGE, JournalFile
 from monitor.alerting.records import SentNotice
 from monitor.alerting.sent_notices import assign_sent, sent_by_notice
 from monitor.notifiers.notice import NotificationReason
@@ -71,7 +71,7 @@ async def test_sent_notices_that_are_too_old_or_too_many_are_deleted(path: Path)
         clock[0] += 5
     await journal.maintain()
     assert [sent_notice.number for sent_notice in await journal.sent_notices()] == [5, 4]
-    clock[0] += 31 * DAY
+    clock[0] += MAX_HISTORY_AGE + DAY
     await journal.maintain()
     assert await journal.sent_notices() == []
     await journal.close()

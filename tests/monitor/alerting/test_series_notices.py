@@ -211,17 +211,17 @@ def test_the_summary_of_a_notice_describes_the_series(
 
 
 def test_a_notice_has_the_numbers_of_its_series() -> None:
-    built = series_notice(CLICKS, replace(DETAILS, links={"page": "https://x/"}), REGISTRY, RISING)
-    assert (built.usage, built.limit, built.unit, built.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
-    assert (built.utilization, built.throttled, built.sampled) == (0.91, 0.0, int(NOW) - 120)
-    assert (built.alert, built.number, built.kind) == ("a", 3, "firing")
-    assert (built.severity, built.zone) == ("warning", "near")
-    assert (built.since, built.at, built.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
+    notice = series_notice(CLICKS, replace(DETAILS, links={"page": "https://x/"}), REGISTRY, RISING)
+    assert (notice.usage, notice.limit, notice.unit, notice.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
+    assert (notice.utilization, notice.throttled, notice.sampled) == (0.91, 0.0, int(NOW) - 120)
+    assert (notice.alert, notice.number, notice.kind) == ("a", 3, "firing")
+    assert (notice.severity, notice.zone) == ("warning", "near")
+    assert (notice.since, notice.at, notice.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
 
 
 def test_a_notice_has_the_labels_and_tags_of_its_series() -> None:
-    built = series_notice(CLICKS, replace(DETAILS, tags={"tag_team": "web"}), REGISTRY, RISING)
-    assert built.labels == {
+    notice = series_notice(CLICKS, replace(DETAILS, tags={"tag_team": "web"}), REGISTRY, RISING)
+    assert notice.labels == {
         "account": ACCOUNT,
         "account_name": "prod",
         "region": REGION,
@@ -234,20 +234,18 @@ def test_a_notice_has_the_labels_and_tags_of_its_series() -> None:
 
 
 def test_a_notice_has_the_remedy_of_its_signal_and_the_documentation_of_its_partition() -> None:
-    built = series_notice(CLICKS, DETAILS, REGISTRY, RISING)
-    assert built.remedy == signal_of(CLICKS.key).remedy
-    assert built.docs.startswith("https://docs.aws.amazon.com/")
+    notice = series_notice(CLICKS, DETAILS, REGISTRY, RISING)
+    assert notice.remedy == signal_of(CLICKS.key).remedy
+    assert notice.docs.startswith("https://docs.aws.amazon.com/")
     row_in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
-    assert series_notice(row_in_china, DETAILS, REGISTRY, RISING).docs == built.docs.replace(
+    assert series_notice(row_in_china, DETAILS, REGISTRY, RISING).docs == notice.docs.replace(
         "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
     )
 
 
 def test_tags_do_not_replace_other_labels() -> None:
-    built_notice = series_notice(
-        CLICKS, replace(DETAILS, tags={"severity": "info", "account": "x"}), REGISTRY
-    )
-    assert (built_notice.labels["severity"], built_notice.labels["account"]) == ("warning", ACCOUNT)
+    notice = series_notice(CLICKS, replace(DETAILS, tags={"severity": "info", "account": "x"}), REGISTRY)
+    assert (notice.labels["severity"], notice.labels["account"]) == ("warning", ACCOUNT)
 
 
 @pytest.mark.parametrize(
@@ -279,8 +277,8 @@ def test_the_summary_of_every_signal_has_usage_trend_throttling_and_remedy(servi
 
 def test_the_summary_names_a_resource_called_account_like_any_other_resource() -> None:
     for name in ("account", "whole account", "a/b"):
-        built_notice = series_notice(
+        notice = series_notice(
             replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), DETAILS, REGISTRY
         )
-        assert built_notice.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
-        assert built_notice.labels["resource"] == name
+        assert notice.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
+        assert notice.labels["resource"] == name

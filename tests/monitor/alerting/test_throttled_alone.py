@@ -1,4 +1,4 @@
-"""Series of which throttled demand alone is judged: without a usage, a limit or a judged usage.
+"""Series that are judged by their throttled demand alone: they have no usage, no limit or no judged usage.
 
 The letters of samples and notices are explained in `harness`.
 """

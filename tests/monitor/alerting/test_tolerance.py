@@ -22,7 +22,8 @@ incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
 MINUTES = 20
 
 # The records served a second, the records throttled by minute, the tolerance, and the minute in which the
-# alert fires, or None. `Tolerance()` is 0.05 throttled records a second and a share of 0.001.
+# alert fires; None if it does not fire. `Tolerance()` is 0.05 throttled records a second and a share of
+# 0.001.
 CASES: list[Any] = [
     pytest.param(
         30_000, {5: 1}, Tolerance(), None, id="one throttled record in a minute, 30,000 served a second"
@@ -58,9 +59,13 @@ CASES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("served", "throttled", "tolerance", "expected"), CASES)
+@pytest.mark.parametrize(("served", "throttled", "tolerance", "firing_minute"), CASES)
 async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
-    served: float, throttled: dict[int, float], tolerance: Tolerance, expected: int | None, tmp_path: Path
+    served: float,
+    throttled: dict[int, float],
+    tolerance: Tolerance,
+    firing_minute: int | None,
+    tmp_path: Path,
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         series_settings = replace(SHORT, tolerance=tolerance)
@@ -68,30 +73,27 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
             "orders", series_settings, served=per_second(incoming_records.of(StreamName="orders"))
         )
         row_by_query = harness.fleet.metrics(series.key.cell)
-        usage_metrics = [metric.of(StreamName=series.key.id) for metric in (traffic, throttled_metric)]
-        metric_rows = np.array(
-            [
-                row_by_query[metric_query(metric)]
-                for metric in (*usage_metrics, incoming_records.of(StreamName="orders"))
-            ]
+        metrics = (
+            traffic.of(StreamName=series.key.id),
+            throttled_metric.of(StreamName=series.key.id),
+            incoming_records.of(StreamName="orders"),
         )
+        rows = np.array([row_by_query[metric_query(metric)] for metric in metrics])
+        point_count = 3 if served else 2  # IncomingRecords has no point if no record is served
         for minute in range(MINUTES):
-            values = np.array([LIMIT * 30, throttled.get(minute, 0), served * 60], np.float32)
-            written_metrics = slice(3 if served else 2)  # IncomingRecords has no point if no record is served
+            points = np.array([LIMIT * 30, throttled.get(minute, 0), served * 60], np.float32)
             harness.fleet.rings.write(
-                metric_rows[written_metrics],
-                np.full(3, harness.minute)[written_metrics],
-                values[written_metrics],
+                rows[:point_count], np.full(point_count, harness.minute), points[:point_count]
             )
-            harness.fleet.rings.mark_read(metric_rows, harness.minute)
+            harness.fleet.rings.mark_read(rows, harness.minute)
             harness.minute += 1
             harness.seconds = harness.minute * 60.0
             harness.fleet.confirmed[: harness.fleet.size] = harness.minute
             harness.set_read_result()
             severities = [notice.severity for notice in await harness.process()]
-            if minute == expected:
+            if minute == firing_minute:
                 assert severities == [Severity.CRITICAL]
-            elif expected is None or minute < expected:
+            elif firing_minute is None or minute < firing_minute:
                 assert severities == []
             if throttled.get(minute):
                 assert harness.fleet.saturation[series.slot] == pytest.approx(throttled[minute] / 60)
@@ -99,6 +101,7 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
 
 # The signals for bytes and for records, which share one count of throttled records.
 ORDERS = {"signal": "kinesis.stream_write_*", "resource": "orders"}
+# Name, overrides, samples, and the letters of the notices.
 OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "no override: the alert fires at once": ([], "..sss....", "..F......"),
     "`for` applies to throttled demand, too": ([{**ORDERS, "for": "2m"}], "..sss....", "....F...."),

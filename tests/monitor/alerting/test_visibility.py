@@ -17,10 +17,12 @@ from tests.monitor.alerting.notices import ACCOUNT, REGION
 
 NOW = 1_000_000.0
 DENIED, EXPIRED, UNREACHABLE = FailureClass.DENIED, FailureClass.EXPIRED, FailureClass.UNREACHABLE
-METRICS = ObservationTarget(ACCOUNT, REGION, "", "prod", NOW, 300)
+INTERVALS = INVENTORY_INTERVAL, POLL_INTERVAL = 600, 300  # seconds
+# Without an ended attempt, an inventory fails for the time of two inventories and of one attempt.
+MAX_UNREAD_INVENTORY = 2 * INVENTORY_INTERVAL + 60
+METRICS = ObservationTarget(ACCOUNT, REGION, "", "prod", NOW, POLL_INTERVAL)
 KINESIS, LAMBDA = (
-    METRICS._replace(service="kinesis", interval=600),
-    METRICS._replace(service="lambda", interval=600),
+    METRICS._replace(service=service, interval=INVENTORY_INTERVAL) for service in ("kinesis", "lambda")
 )
 ACCOUNT_TARGET = ObservationTarget("staging", "", "", "staging", NOW, 60, never_seen=True)
 NEVER_READ = METRICS._replace(never_seen=True)
@@ -65,8 +67,16 @@ TARGETS = [
     ),
     ("no read has ended for longer than allowed", failing_target(METRICS, MAX_UNREAD + 1, attempts=0), True),
     ("no read has ended, for as long as allowed", failing_target(METRICS, MAX_UNREAD, attempts=0), False),
-    ("no inventory has ended, for as long as allowed", failing_target(KINESIS, 1260, attempts=0), False),
-    ("no inventory has ended for longer than allowed", failing_target(KINESIS, 1261, attempts=0), True),
+    (
+        "no inventory has ended, for as long as allowed",
+        failing_target(KINESIS, MAX_UNREAD_INVENTORY, attempts=0),
+        False,
+    ),
+    (
+        "no inventory has ended for longer than allowed",
+        failing_target(KINESIS, MAX_UNREAD_INVENTORY + 1, attempts=0),
+        True,
+    ),
 ]
 
 
@@ -168,7 +178,7 @@ def test_a_cell_has_a_target_for_its_metrics_and_for_each_service_and_cause() ->
     )
     status = MonitorStatus(cells=[cell])
     failed_once = KINESIS._replace(failed_attempts=1, last_seen=10.0)
-    assert list(observation_targets(status, started=5.0, intervals=(600, 300))) == [
+    assert list(observation_targets(status, started=5.0, intervals=INTERVALS)) == [
         METRICS._replace(last_seen=30.0),
         failed_once._replace(cause=DENIED, failures=(streams_denied, shards_denied)),
         failed_once._replace(cause=UNREACHABLE, failures=(timed_out,)),
@@ -181,16 +191,14 @@ def test_the_target_of_an_inaccessible_account_has_the_account_id_if_it_is_known
     entry = AccountStatus(name="staging", account="2" * 12, access=RunStatus())
     entry.access.end((denied,), 10.0)
     entry.access.end((denied,), 70.0)
-    target = ObservationTarget("staging", "", "", "staging", 5.0, 60.0, True, DENIED, (denied,), 1, True)
+    target = ACCOUNT_TARGET._replace(last_seen=5.0, cause=DENIED, failures=(denied,), failed_attempts=1)
     inaccessible = {"staging": denied}
-    assert list(observation_targets(MonitorStatus(inaccessible_accounts=inaccessible), 5.0, (600, 300))) == [
-        target
+    status_without_id = MonitorStatus(inaccessible_accounts=inaccessible)
+    assert list(observation_targets(status_without_id, 5.0, INTERVALS)) == [target]
+    status_with_id = MonitorStatus(inaccessible_accounts=inaccessible, accounts=[entry])
+    assert list(observation_targets(status_with_id, 5.0, INTERVALS)) == [
+        target._replace(account="2" * 12, failed_attempts=2)
     ]
-    assert list(
-        observation_targets(
-            MonitorStatus(inaccessible_accounts=inaccessible, accounts=[entry]), 5.0, (600, 300)
-        )
-    ) == [target._replace(account="2" * 12, failed_attempts=2)]
     assert entry.access.streaks == {DENIED: FailureStreak(2, None, 70.0)}
 
 
@@ -201,7 +209,7 @@ def test_a_read_with_a_longer_interval_may_be_late_for_longer() -> None:
     cell = CellStatus(
         account=ACCOUNT, region=REGION, name="prod", collectors={"sqs": run}, poll=RunStatus(NOW, NOW)
     )
-    targets = list(observation_targets(MonitorStatus(cells=[cell]), NOW, (600, 300)))
+    targets = list(observation_targets(MonitorStatus(cells=[cell]), NOW, INTERVALS))
     assert blind_spots(targets, NOW) == []
     assert [spot.cause for spot in blind_spots(targets, NOW + 300)] == [FailureClass.LATE]
 
@@ -210,8 +218,9 @@ MONITORING, FIRST_LINKED, SECOND_LINKED = "9" * 12, "1" * 12, "2" * 12
 
 
 def linked_cells(*denied: str) -> MonitorStatus:
-    """Return the status of a monitoring account and two linked accounts. denied: the accounts whose
-    inventory was denied twice.
+    """Return the status of a monitoring account and two linked accounts.
+
+    denied: the accounts whose inventory was denied twice.
     """
 
     def inventory(account: str) -> RunStatus:
@@ -249,5 +258,5 @@ def linked_cells(*denied: str) -> MonitorStatus:
 def test_a_failure_of_all_linked_accounts_is_a_blind_spot_of_their_monitoring_account(
     denied: tuple[str, ...], expected: list[tuple[str, str]]
 ) -> None:
-    targets = list(observation_targets(linked_cells(*denied), NOW - 5000, (600, 300)))
+    targets = list(observation_targets(linked_cells(*denied), NOW - 5000, INTERVALS))
     assert [(spot.account, spot.name) for spot in blind_spots(targets, NOW)] == expected

@@ -16,6 +16,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.monitor.fleet_server import Server, client_of, json_of
 
 UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # the price of one streamed update with its delivery
+METRICS_OF_STREAM = 2  # that Headroom reads: of the usage and of throttled demand
 
 
 async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, client: httpx.AsyncClient) -> None:
@@ -25,11 +26,11 @@ async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, clien
     costs = await json_of(client, "/api/v1/cost")
     (service,), (cell,) = costs["services"], costs["cells"]
     assert (service["service"], cell["account"], cell["region"]) == ("kinesis", ACCOUNT, REGION)
-    monthly = 2 * SECONDS_PER_MONTH / 300 * LIST_PRICES.metric
+    monthly_dollars = METRICS_OF_STREAM * SECONDS_PER_MONTH / 300 * LIST_PRICES.metric  # every five minutes
     for bill in (service, cell):
         assert (bill["polled_metrics"], bill["metrics_requested"], bill["listings"]) == (2, 1000, 1)
-        assert bill["monthly_dollars"] == pytest.approx(monthly)
-        assert bill["dollars"] == pytest.approx(0.01001)
+        assert bill["monthly_dollars"] == pytest.approx(monthly_dollars)
+        assert bill["dollars"] == pytest.approx(0.01 + 0.00001)  # 1000 requested metrics and a listing
     assert (costs["streams"], costs["budgets"]) == ([], [])
     assert costs["planned_delays"] == [{"account": ACCOUNT, "median": 300, "p99": 300, "longest": 300}]
 
@@ -45,30 +46,33 @@ async def test_a_metric_with_few_points_is_advised_to_be_streamed(
     (advice,) = (await json_of(client, "/api/v1/cost"))["streams"]
     assert (advice["account"], advice["region"], advice["namespace"]) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (advice["metrics"], len(advice["metric_names"])) == (2, 2)
-    streamed = 2 / WINDOW * SECONDS_PER_MONTH / 60 * UPDATE_DOLLARS
-    assert advice["streamed_monthly_dollars"] == pytest.approx(streamed)
-    polled = advice["polled_monthly_dollars"]
-    assert advice["saved_monthly_dollars"] == pytest.approx(polled - streamed)
+    updates_per_minute = METRICS_OF_STREAM / WINDOW  # each metric has one point in the window
+    streamed_dollars = updates_per_minute * SECONDS_PER_MONTH / 60 * UPDATE_DOLLARS
+    assert advice["streamed_monthly_dollars"] == pytest.approx(streamed_dollars)
+    saved_dollars = advice["polled_monthly_dollars"] - streamed_dollars
+    assert advice["saved_monthly_dollars"] == pytest.approx(saved_dollars)
     page_text = " ".join((await client.get("/cost")).text.split())
     assert "Stream these, poll the rest" in page_text
 
 
 @pytest.mark.parametrize(
-    ("dollars", "expected"), [(0.001, "Too small: to request"), (50, "spent ahead of it, of at most")]
+    ("dollars", "page_part"), [(0.001, "Too small: to request"), (50, "spent ahead of it, of at most")]
 )
-async def test_the_budget_is_reported(server: Server, dollars: float, expected: str) -> None:
+async def test_the_api_and_the_page_show_the_budget(server: Server, dollars: float, page_part: str) -> None:
     add(server.fleet, key("orders"))
-    budget = Budget(InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, dict[str, BilledAmounts])
+    budget = Budget(
+        InMemorySpendingStore(), clock=lambda: 0.0, wall_clock=lambda: 0.0, billed=dict[str, BilledAmounts]
+    )
     budget.configure(BudgetTerms(dollars))
-    budget.allowance(ACCOUNT).set_polled_count(2)
+    budget.allowance(ACCOUNT).set_polled_count(METRICS_OF_STREAM)
     server.app = create_app(replace(server.state, budget=budget))
     async with client_of(server) as client:
         (budget_item,) = (await json_of(client, "/api/v1/cost"))["budgets"]
         page_text = " ".join((await client.get("/cost")).text.split())
     assert (budget_item["account"], budget_item["dollars_per_month"]) == (None, dollars)
-    hourly_requests_cost = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
-    assert budget_item["minimum_dollars_per_month"] == pytest.approx(hourly_requests_cost)
-    assert expected in page_text and "half of the series are read within" in page_text
+    dollars_of_hourly_requests = METRICS_OF_STREAM * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
+    assert budget_item["minimum_dollars_per_month"] == pytest.approx(dollars_of_hourly_requests)
+    assert page_part in page_text and "half of the series are read within" in page_text
 
 
 async def test_accounts_that_are_not_billed_in_dollars_have_their_currency_and_are_left_out_of_sums(

@@ -118,8 +118,8 @@ async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: h
 async def test_a_quota_is_watched_if_one_of_its_series_is_judged(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    stale = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
-    set_judgement(server.fleet, add(server.fleet, stale), Zone.STALE)
+    stale_key = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
+    set_judgement(server.fleet, add(server.fleet, stale_key), Zone.STALE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
@@ -192,8 +192,8 @@ async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
 ) -> None:
     add_count_series(server, WEB_ACLS)
     known_quotas = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
-    number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
-    known_quotas.last_counts[number] = LastCounts(failures={PATTERN_SETS: failure})
+    (group_number,) = (n for n, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
+    known_quotas.last_counts[group_number] = LastCounts(failures={PATTERN_SETS: failure})
     item = await item_of(server, client, PATTERN_SETS.code)
     assert (item["state"], bool(item["reason"])) == (state, True)
 
@@ -237,8 +237,8 @@ async def test_the_exported_family_counts_quotas_by_state(server: Server) -> Non
     registry = CollectorRegistry()
     CoverageTelemetry(registry).count(server.coverage().quotas())
     labels = {"aws_account": ACCOUNT, "aws_region": REGION, "service_code": "wafv2"}
-    for state, number in (("watched", 1), ("value_only", 1), ("stale", None)):
-        assert registry.get_sample_value("headroom_quota_coverage", {**labels, "state": state}) == number
+    for state, count in (("watched", 1), ("value_only", 1), ("stale", None)):
+        assert registry.get_sample_value("headroom_quota_coverage", {**labels, "state": state}) == count
 
 
 def fail_inventories(server: Server, **failures: Failure) -> None:
@@ -323,10 +323,10 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
-    disabled = Quota(service="lambda", code="L-00000001")
+    disabled_quota = Quota(service="lambda", code="L-00000001")
     series = add(
         server.fleet,
-        CONCURRENCY_KEY._replace(service="quotas", signal="count", subject=quota_subject(disabled)),
+        CONCURRENCY_KEY._replace(service="quotas", signal="count", subject=quota_subject(disabled_quota)),
         usage=Unobservable("off", "aws x"),
         throttled=None,
     )
@@ -334,13 +334,14 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
     add_known_quotas(
         server,
         listed_quota(CONCURRENCY),
-        listed_quota(disabled),
+        listed_quota(disabled_quota),
         listed_quota(Quota(service="lambda", code="L-00000002")),
     )
     await server.publish()
     coverage = await json_of(client, COVERAGE)
     assert (coverage["monthly_dollars"], coverage["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
-    # Two have no cost; one of them cannot be watched at any cost, as it has no source of its usage.
+    # The cost of two quotas is unknown. Only one is counted: the other has no usage source, so it cannot be
+    # watched.
     assert [item["monthly_dollars"] is None for item in coverage["items"]] == [True, True, False]
 
 
@@ -493,7 +494,7 @@ def cell_status(region: str, **fields: Any) -> CellStatus:
 ACCOUNT_ENTRY = f"accounts: [..., {{role_arn: arn:aws:iam::{ACCOUNT}:role/headroom}}], with the policy of "
 
 
-async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
+async def test_without_a_role_a_quota_is_watched_if_a_metric_has_its_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
@@ -507,7 +508,7 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
 @pytest.mark.parametrize(
     ("quota", "reason"),
     [
-        (listed_quota(WEB_ACLS), "There is no role in this account"),  # a list counts its resources
+        (listed_quota(WEB_ACLS), "There is no role in this account"),  # its resources are counted in a list
         (
             listed_quota(Quota(service="sqs", code="L-00000001"), usage_metric=USAGE_METRIC),
             "There is no role in this account",

@@ -19,7 +19,7 @@ from tests.registries import REGISTRY
 
 
 def forbid_growth(connection: sqlite3.Connection) -> None:
-    """Forbid the file to grow, as a full disk does."""
+    """Keep the file of a connection from growing, as a full disk does."""
     connection.execute("PRAGMA max_page_count = 1")
 
 
@@ -27,7 +27,7 @@ def make_read_only(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = ON")
 
 
-# By the reason that is told: a function that makes a connection fail.
+# A function that makes a connection fail, by the reason in the error.
 FAILURES = {"the disk is full": forbid_growth, "it is read-only": make_read_only}
 
 
@@ -42,7 +42,7 @@ class AcceptingReceiver:
 
     async def _send(self, notification: Notification) -> DeliveryResult:
         self.alerts |= {notice.alert for notice in notification.notices}
-        return delivered_result("it took it")
+        return delivered_result("it answered 200")
 
     async def send_due(self) -> None:
         await self._server.alerting.delivery.senders["on-call"].send_due()
@@ -62,6 +62,7 @@ async def test_alerts_continue_while_the_disk_fails(
         assert (await client.get("/-/ready")).status_code == 200
         fail(connections[-1])
         receiver = AcceptingReceiver(server)
+        # So many alerts do not fit into the free pages of the file.
         alerts = await fire_alerts(server, *(f"stream-{n}" for n in range(200)))
         response = await client.get("/-/ready")
         assert response.status_code == 503

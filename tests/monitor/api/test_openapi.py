@@ -177,7 +177,7 @@ ADDRESSES: Final = {  # by the scheme and the header Host of a request: the addr
     ("https", "headroom.example.org"): "https://headroom.example.org",
     ("http", "LOCALHOST:8080"): "http://LOCALHOST:8080",
     ("http", "my_host-1:80"): "http://my_host-1:80",
-    ("http", "[::1]:8080"): "'http://[::1]:8080",
+    ("http", "[::1]:8080"): "'http://[::1]:8080",  # the shell needs quotes around the brackets
     ("http", ""): "http://127.0.0.1:4070",
     ("http", "localhost:"): "http://127.0.0.1:4070",
     ("http", "localhost:80 evil"): "http://127.0.0.1:4070",
@@ -192,7 +192,7 @@ ADDRESSES: Final = {  # by the scheme and the header Host of a request: the addr
 
 
 @pytest.mark.parametrize(("scheme", "host"), ADDRESSES)
-async def test_the_page_docs_shows_no_address_that_is_no_host_and_port(
+async def test_the_page_docs_shows_the_address_of_the_request_only_if_it_is_a_host_and_port(
     example: ExampleServer, scheme: str, host: str
 ) -> None:
     async with client_of(example.server) as client:

@@ -12,11 +12,11 @@ from tests.monitor.fleet.fleets import NOW, add, key, set_judgement
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import STREAM_WRITE_BYTES
 
-MIB = 2**20
+LIMIT = 8.0 * 2**20  # bytes/s that the eight shards of a stream accept
 SETTINGS = SeriesSettings(
-    signal=STREAM_WRITE_BYTES, limit=Limit(8.0 * MIB, LimitSource.API, NOW * 60), band=Band(), paid=True
+    signal=STREAM_WRITE_BYTES, limit=Limit(LIMIT, LimitSource.API, NOW * 60), band=Band(), paid=True
 )
-FORTNIGHT = 14 * 96  # quarters of an hour
+QUARTERS_PER_DAY = 96  # quarters of an hour
 
 
 def stream_key(name: str) -> Key:
@@ -24,22 +24,19 @@ def stream_key(name: str) -> Key:
     return key(name)._replace(subject=Resource("stream", (name,)))
 
 
-def add_stream(server: Server, name: str, peak_utilization: float, quarters: int = FORTNIGHT) -> None:
-    """Add a stream of eight shards with a peak utilization.
-
-    quarters: the number of quarters of an hour with known usage.
-    """
-    series = add(server.fleet, stream_key(name), SETTINGS)
-    server.fleet.limit[series.slot] = 8 * MIB
-    set_judgement(server.fleet, series, Zone.BELOW, usage=peak_utilization * 8 * MIB)
-    server.peaks.peak[series.slot] = peak_utilization * 8 * MIB
-    server.peaks.known_bins[series.slot] = server.peaks.span_bins[series.slot] = quarters
+def add_stream(server: Server, name: str, peak_utilization: float, days: int = 14) -> None:
+    """Add a stream of eight shards with a peak utilization. days: the length of its known usage."""
+    series, peak = add(server.fleet, stream_key(name), SETTINGS), peak_utilization * LIMIT
+    server.fleet.limit[series.slot] = LIMIT
+    set_judgement(server.fleet, series, Zone.BELOW, usage=peak)
+    server.peaks.peak[series.slot] = peak
+    server.peaks.known_bins[series.slot] = server.peaks.span_bins[series.slot] = days * QUARTERS_PER_DAY
 
 
 async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.AsyncClient) -> None:
     add_stream(server, "idle", 0.08)
     add_stream(server, "short", 0.9)
-    add_stream(server, "new", 0.08, quarters=96)
+    add_stream(server, "new", 0.08, days=1)
     server.peaks.weekly_growth[1] = 0.25
     await server.publish()
     response = await json_of(client, "/api/v1/recommendations")
@@ -49,10 +46,8 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
         ("new", "unknown", None),
     ]
     assert response["counts"] == {"raise": 1, "lower": 1, "keep": 0, "unknown": 1}
-    assert (response["saved_monthly_dollars"], response["unknown_prices"]) == (
-        0,
-        2,
-    )  # the prices of eu-west-1 are not known
+    # The prices of eu-west-1 are not known.
+    assert (response["saved_monthly_dollars"], response["unknown_prices"]) == (0, 2)
     short, idle = response["items"][:2]
     assert (short["weekly_growth"], short["reason"]) == (0.25, "grows 25% a week")
     assert (idle["weekly_growth"], idle["reason"]) == (0, "")

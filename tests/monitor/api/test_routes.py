@@ -77,11 +77,11 @@ async def test_metrics_are_compressed_on_request(
     async with client.stream(
         "GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"}
     ) as response:
-        raw = b"".join([part async for part in response.aiter_raw()])
+        compressed = b"".join([part async for part in response.aiter_raw()])
     assert response.headers["content-encoding"] == "gzip"
     assert response.headers["vary"] == "Accept, Accept-Encoding"
-    assert int(response.headers["content-length"]) == len(raw)
-    assert b'headroom_limit{aws_account="123456789012"' in gzip.decompress(raw)
+    assert int(response.headers["content-length"]) == len(compressed)
+    assert b'headroom_limit{aws_account="123456789012"' in gzip.decompress(compressed)
 
 
 async def test_before_the_first_judgement_only_headrooms_own_metrics_are_exported(
@@ -97,17 +97,17 @@ async def test_metrics_are_selected_by_service_account_and_region(
     add(server.fleet, key("orders"))
     add(server.fleet, key("jobs", "sqs.standard_in_flight"))
     await server.publish()
-    of_sqs = (await client.get("/metrics?service=sqs", headers=UNCOMPRESSED)).text
-    assert 'resource="jobs"' in of_sqs and 'resource="orders"' not in of_sqs
-    assert "headroom_build_info" not in of_sqs
-    of_sqs_and_kinesis = (
+    sqs_text = (await client.get("/metrics?service=sqs", headers=UNCOMPRESSED)).text
+    assert 'resource="jobs"' in sqs_text and 'resource="orders"' not in sqs_text
+    assert "headroom_build_info" not in sqs_text
+    sqs_and_kinesis_text = (
         await client.get(f"/metrics?service=sqs&service=kinesis&account={ACCOUNT}", headers=UNCOMPRESSED)
     ).text
-    assert 'resource="jobs"' in of_sqs_and_kinesis and 'resource="orders"' in of_sqs_and_kinesis
-    of_other_region = (await client.get("/metrics?region=ap-south-1", headers=UNCOMPRESSED)).text
-    assert "resource=" not in of_other_region
-    of_headroom = (await client.get("/metrics?service=headroom", headers=UNCOMPRESSED)).text
-    assert "headroom_build_info" in of_headroom and "resource=" not in of_headroom
+    assert 'resource="jobs"' in sqs_and_kinesis_text and 'resource="orders"' in sqs_and_kinesis_text
+    other_region_text = (await client.get("/metrics?region=ap-south-1", headers=UNCOMPRESSED)).text
+    assert "resource=" not in other_region_text
+    headroom_text = (await client.get("/metrics?service=headroom", headers=UNCOMPRESSED)).text
+    assert "headroom_build_info" in headroom_text and "resource=" not in headroom_text
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
         await json_of(client, f"/api/v1/series/{series.key.id}") for series in (dated, undated, not_requested)
     ]
     requests = [series["quota_request"] for series in details]
-    case = "is pending, with a support case."
-    assert requests[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {case}")
-    assert requests[1].pop("summary").endswith(f" was requested and {case}")
+    status_text = "is pending, with a support case."
+    assert requests[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {status_text}")
+    assert requests[1].pop("summary").endswith(f" was requested and {status_text}")
     expected = {"desired": 5000.0, "status": "CASE_OPENED", "pending": True, "decided_at": None}
     assert requests == [expected | {"since": "2027-01-15T08:00:00Z"}, expected | {"since": None}, None]
 
@@ -249,7 +249,10 @@ async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client
     set_judgement(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     set_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
     await server.publish()
-    details = [await json_of(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
+    details = [
+        await json_of(client, f"/api/v1/series/{shown_series.key.id}")
+        for shown_series in (series, without_causes)
+    ]
     by_cause = [list(detail["throttled_by_cause"].items()) for detail in details]
     assert by_cause == [[("hot", 2.0), ("other", 0.5), ("late", None)], []]
 
@@ -259,8 +262,9 @@ async def test_a_series_has_the_samples_of_its_last_three_hours(
 ) -> None:
     series_key = key("orders")
     add(server.fleet, series_key)
-    server.fleet.rings.write(np.array([0]), np.array([NOW - 3]), np.array([60 * 950.0], np.float32))
-    server.fleet.rings.mark_read(np.array([0, 1]), NOW - 2)
+    usage_row, throttled_row = 0, 1
+    server.fleet.rings.write(np.array([usage_row]), np.array([NOW - 3]), np.array([60 * 950.0], np.float32))
+    server.fleet.rings.mark_read(np.array([usage_row, throttled_row]), NOW - 2)
     judge(server.fleet, NOW)
     await server.publish()
     detail = await json_of(client, f"/api/v1/series/{series_key.id}")
@@ -299,8 +303,8 @@ async def test_a_series_has_the_region_where_aws_is_called_and_its_availability_
 ) -> None:
     regional, zoned = key("orders"), key("volume")
     zoned = zoned._replace(region="global", subject=replace(zoned.subject, zone="us-east-1a"))
-    for series_key, home in ((regional, ""), (zoned, "us-east-1")):
-        add(server.fleet, series_key, replace(SETTINGS, home_region=home))
+    for series_key, home_region in ((regional, ""), (zoned, "us-east-1")):
+        add(server.fleet, series_key, replace(SETTINGS, home_region=home_region))
     await server.publish()
     details = [await json_of(client, f"/api/v1/series/{series_key.id}") for series_key in (regional, zoned)]
     names = ("region", "aws_region", "availability_zone")
@@ -333,7 +337,7 @@ async def test_an_unobservable_series_has_its_reason(server: Server, client: htt
     assert detail["history"] == []
 
 
-async def test_a_departed_series_is_not_found(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_dropped_series_is_not_found(server: Server, client: httpx.AsyncClient) -> None:
     series_key = key("orders")
     add(server.fleet, series_key)
     await server.publish()

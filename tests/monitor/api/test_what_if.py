@@ -12,7 +12,7 @@ from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.monitor.what_if.fleets import add_series, store_history
 
 PATH = "/api/v1/what-if"
-LONG = "x" * 5000
+LONG_TEXT = "x" * 5000
 
 
 async def ask(server: Server, client: httpx.AsyncClient, **parameters: Any) -> Any:
@@ -38,6 +38,7 @@ async def test_a_series_is_described_in_numbers_and_in_words(
         180,
         "concurrent executions",
     )
+    # The demand of 180 is 55 %, the middle of the target band, of the needed limit.
     assert (item["basis"], item["history_days"], item["needed_limit"]) == ("fortnight", 14.0, 328)
     assert item["words"]["breaks_at"] == "x1.11"
     assert item["words"]["would_use"] == "180 % of 100 concurrent executions"
@@ -90,8 +91,8 @@ async def test_a_surrogate_in_a_name_is_replaced(server: Server, client: httpx.A
         ("traffic=2&limit=0", "limit: Input should be greater than or equal to 1"),
         ("traffic=2&limit=1001", "limit: Input should be less than or equal to 1000"),
         ("traffic=2&factor=3", "factor: unknown parameter"),
-        (f"traffic={LONG}", "traffic: String should have at most 300 characters"),
-        (f"traffic=2&match={LONG}", "match: String should have at most 4096 characters"),
+        (f"traffic={LONG_TEXT}", "traffic: String should have at most 300 characters"),
+        (f"traffic=2&match={LONG_TEXT}", "match: String should have at most 4096 characters"),
         ("traffic=2" + 17 * "&match=a", "match: List should have at most 16 items"),
     ],
 )

@@ -20,9 +20,9 @@ from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
 JSON = {"content-type": "application/json"}
 MAX_SILENCES = 100  # when a test has created more, it ends them
-FilledServer = tuple[Server, httpx.AsyncClient, str]  # with the id of a firing alert
+FilledServer = tuple[Server, httpx.AsyncClient, str]  # a server, its client, and the id of a firing alert
 LONE_SURROGATE = "\ud800"
-LONG = "x" * 1_000_000
+LONG_TEXT = "x" * 1_000_000
 numbers = st.one_of(
     st.sampled_from([0, -1, 1e12, 1e308, 10**400, float("nan"), float("inf"), -float("inf"), 2**63, 1e-320]),
     st.floats(),
@@ -30,7 +30,7 @@ numbers = st.one_of(
 )
 texts = st.one_of(
     st.text(st.characters(codec=None), max_size=20),  # lone surrogates, too
-    st.sampled_from([LONE_SURROGATE, "\0", "a\nb", "\u202e", LONG, "2h", "99999999999d", "1e9"]),
+    st.sampled_from([LONE_SURROGATE, "\0", "a\nb", "\u202e", LONG_TEXT, "2h", "99999999999d", "1e9"]),
 )
 json_values = st.one_of(numbers, texts, st.none(), st.booleans(), st.lists(texts, max_size=3))
 matchers = st.one_of(
@@ -72,7 +72,10 @@ async def filled_server(tmp_path: Path) -> AsyncIterator[FilledServer]:
 
 
 def check_response(server: Server, response: httpx.Response, *successes: int) -> None:
-    """Check that the response is a success or a sentence, and that the journal's rows can be read back."""
+    """Check that the response is a success or an error, and that the journal's rows can be read back.
+
+    successes: the HTTP statuses of a success.
+    """
     assert response.status_code in (*successes, 404, 413, 422), response.text
     if response.status_code not in successes and response.headers["content-type"] == "application/json":
         assert error_of(response)

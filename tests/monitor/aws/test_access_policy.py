@@ -23,7 +23,10 @@ LIST_UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganiza
 
 
 def allowed_resources(accounts: Any, principal: PolicyPrincipal) -> dict[str, list[str]]:
-    """Return the resources that a principal's policy allows for `accounts`, by their actions."""
+    """Return the resources that a principal's policy allows, by the actions joined by a comma.
+
+    accounts: the value of the configuration's key `accounts`.
+    """
     config = Config.model_validate({"accounts": accounts})
     statements = access_statements(config.monitored_entries(REGISTRY), principal)
     return {",".join(statement["Action"]): statement["Resource"] for statement in statements}

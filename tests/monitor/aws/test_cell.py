@@ -32,8 +32,8 @@ def streams_page(*streams: str, has_more: bool = False) -> dict[str, Any]:
     return {"StreamNames": list(streams), "HasMoreStreams": has_more}
 
 
-def calls(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis") -> float:
-    """Return the number of calls that were counted for an operation and an error code."""
+def call_count(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis") -> float:
+    """Return the number of calls that were counted for an operation. code: of their error; empty for none."""
     labels = {"aws_service": service, "operation": operation, "code": code}
     return aws.registry.get_sample_value("headroom_aws_calls_total", labels) or 0
 
@@ -45,14 +45,17 @@ def record_call_times(aws: FakeAws, **rates: float) -> list[float]:
     """
     times = []
 
-    def recording(response: dict[str, Any]) -> Any:
+    def recording_answer(response: dict[str, Any]) -> Any:
         def respond(**_: Any) -> dict[str, Any]:
             times.append(asyncio.get_running_loop().time())
             return response
 
         return respond
 
-    aws.answers = {"describe_limits": recording(SHARD_LIMITS), "list_streams": recording(streams_page())}
+    aws.answers = {
+        "describe_limits": recording_answer(SHARD_LIMITS),
+        "list_streams": recording_answer(streams_page()),
+    }
     aws.cell.rates = {name.replace("__", ":"): rate for name, rate in rates.items()}
     return times
 
@@ -60,7 +63,7 @@ def record_call_times(aws: FakeAws, **rates: float) -> list[float]:
 async def test_a_successful_call_is_counted() -> None:
     aws = FakeAws(describe_limits=SHARD_LIMITS)
     assert await aws.scan.call("kinesis", "DescribeLimits") == SHARD_LIMITS
-    assert calls(aws, "DescribeLimits") == 1
+    assert call_count(aws, "DescribeLimits") == 1
     assert (aws.scan.account, aws.scan.region) == (ACCOUNT_ID, "eu-west-1")
 
 
@@ -68,7 +71,10 @@ async def test_a_denied_call_raises_and_is_counted_by_its_code() -> None:
     aws = FakeAws(describe_limits=denied("DescribeLimits"))
     with pytest.raises(ClientError):
         await aws.scan.call("kinesis", "DescribeLimits")
-    assert (calls(aws, "DescribeLimits", "AccessDeniedException"), calls(aws, "DescribeLimits")) == (1, 0)
+    assert (
+        call_count(aws, "DescribeLimits", "AccessDeniedException"),
+        call_count(aws, "DescribeLimits"),
+    ) == (1, 0)
 
 
 async def test_try_call_records_the_failure_of_a_denied_call_and_returns_an_empty_response() -> None:
@@ -89,7 +95,7 @@ async def test_the_items_of_all_pages_are_yielded_in_order_with_one_call_for_eac
         "b",
         "c",
     ]
-    assert calls(aws, "ListStreams") == 3
+    assert call_count(aws, "ListStreams") == 3
 
 
 async def test_an_operation_without_pages_is_one_call() -> None:
@@ -98,7 +104,7 @@ async def test_an_operation_without_pages_is_one_call() -> None:
         "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket="logs"
     )
     assert [item["Id"] async for item in items] == ["all"]
-    assert calls(aws, "ListBucketMetricsConfigurations", service="s3") == 1
+    assert call_count(aws, "ListBucketMetricsConfigurations", service="s3") == 1
 
 
 async def test_parameters_for_the_first_page_are_not_sent_with_a_token() -> None:
@@ -120,7 +126,7 @@ async def test_a_token_that_aws_returns_twice_ends_the_pages_with_an_error() -> 
     with pytest.raises(PaginationError):
         async for _ in aws.scan.list_items("kinesis", "ListShards", "Shards", {"StreamName": "orders"}):
             pass
-    assert calls(aws, "ListShards") == 2
+    assert call_count(aws, "ListShards") == 2
 
 
 async def test_the_fake_raises_for_a_parameter_that_aws_would_reject_on_the_next_page() -> None:
@@ -132,6 +138,8 @@ async def test_the_fake_raises_for_a_parameter_that_aws_would_reject_on_the_next
 
 
 async def test_the_next_page_may_need_several_tokens() -> None:
+    params_of_calls: list[dict[str, str]] = []
+
     def respond(**params: str) -> dict[str, Any]:
         params_of_calls.append(params)
         page: dict[str, Any] = {"ResourceRecordSets": [], "IsTruncated": False, "MaxItems": "300"}
@@ -139,7 +147,6 @@ async def test_the_next_page_may_need_several_tokens() -> None:
             return page
         return page | {"IsTruncated": True, "NextRecordName": "b", "NextRecordType": "A"}
 
-    params_of_calls: list[dict[str, str]] = []
     aws = FakeAws(list_resource_record_sets=respond)
     pages = aws.scan.paginate("route53", "ListResourceRecordSets", HostedZoneId="Z1")
     assert len([page async for page in pages]) == 2
@@ -153,7 +160,7 @@ async def test_a_failing_page_raises_after_the_items_of_earlier_pages() -> None:
         async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
             received.append(name)
     assert received == ["a"]
-    assert (calls(aws, "ListStreams"), calls(aws, "ListStreams", "AccessDeniedException")) == (1, 1)
+    assert (call_count(aws, "ListStreams"), call_count(aws, "ListStreams", "AccessDeniedException")) == (1, 1)
 
 
 async def test_items_are_queried_concurrently_up_to_a_maximum() -> None:
@@ -220,15 +227,16 @@ def test_an_operation_with_a_rate_of_its_own_keeps_to_it() -> None:
     run(main())
 
 
-@pytest.mark.parametrize(("rates", "rate"), [({"kinesis": 5.0}, 5.0), ({}, DEFAULT_RATE)])
-def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rate: float) -> None:
+@pytest.mark.parametrize(("rates", "expected_rate"), [({"kinesis": 5.0}, 5.0), ({}, DEFAULT_RATE)])
+def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], expected_rate: float) -> None:
     async def main() -> None:
         aws = FakeAws()
         times = record_call_times(aws, **rates)
         operations = ["DescribeLimits", "ListStreams"] * 20
         await asyncio.gather(*(aws.cell.call("kinesis", operation) for operation in operations))
         assert len(times) == 40
-        assert 39 / rate - GROUP_INTERVAL < times[-1] < 39 / rate + 0.01  # no burst at the start
+        last_time = 39 / expected_rate  # the first call is sent at once; there is no burst at the start
+        assert last_time - GROUP_INTERVAL < times[-1] < last_time + 0.01
 
     run(main())
 
@@ -249,7 +257,7 @@ def test_the_timeout_of_a_call_excludes_the_wait_for_the_rate_limiter() -> None:
         times = record_call_times(aws, kinesis=1.0)
         await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(200)))
         assert max(times) > CALL_TIMEOUT
-        assert calls(aws, "DescribeLimits") == 200
+        assert call_count(aws, "DescribeLimits") == 200
 
     run(main())
 
@@ -331,7 +339,10 @@ def test_a_temporary_failure_is_retried_and_every_attempt_is_counted(error: Exce
     async def main() -> None:
         aws = failing_aws(error, error)
         assert await aws.cell.call("kinesis", "DescribeLimits") == SHARD_LIMITS
-        assert (calls(aws, "DescribeLimits", error_code(error)), calls(aws, "DescribeLimits")) == (2, 1)
+        assert (call_count(aws, "DescribeLimits", error_code(error)), call_count(aws, "DescribeLimits")) == (
+            2,
+            1,
+        )
         assert 0 < asyncio.get_running_loop().time() < CALL_TIMEOUT
 
     run(main())
@@ -353,7 +364,7 @@ def test_a_call_that_keeps_failing_is_given_up_after_the_last_attempt() -> None:
         aws = failing_aws(*[client_error("ThrottlingException")] * 10)
         with pytest.raises(ClientError):
             await aws.cell.call("kinesis", "DescribeLimits")
-        assert calls(aws, "DescribeLimits", "ThrottlingException") == MAX_ATTEMPTS
+        assert call_count(aws, "DescribeLimits", "ThrottlingException") == MAX_ATTEMPTS
 
     run(main())
 
@@ -364,7 +375,7 @@ def test_permanent_errors_are_not_retried(code: str) -> None:
         aws = failing_aws(client_error(code))
         with pytest.raises(ClientError):
             await aws.cell.call("kinesis", "DescribeLimits")
-        assert calls(aws, "DescribeLimits", code) == 1
+        assert call_count(aws, "DescribeLimits", code) == 1
         assert asyncio.get_running_loop().time() == 0
 
     run(main())
@@ -487,25 +498,27 @@ def test_an_error_is_described_by_its_code_and_in_one_line(
 
 
 async def test_the_token_of_the_next_page_may_be_nested() -> None:
+    params_of_calls: list[dict[str, str]] = []
+
     def respond(**params: str) -> dict[str, Any]:
         params_of_calls.append(params)
-        next_token = {"NextMarker": "2"} if "Marker" not in params else {}
+        next_token = {} if "Marker" in params else {"NextMarker": "2"}
         return {"FunctionList": {"MaxItems": 100, "Quantity": 0, "Items": [], **next_token}}
 
-    params_of_calls: list[dict[str, str]] = []
     pages = FakeAws(list_functions=respond).scan.paginate("cloudfront", "ListFunctions")
     assert len([page async for page in pages]) == 2
     assert params_of_calls == [{}, {"Marker": "2"}]
 
 
 async def test_the_name_of_the_last_item_may_be_the_token_of_the_next_page() -> None:
+    params_of_calls: list[dict[str, str]] = []
+
     def respond(**params: str) -> dict[str, Any]:
         params_of_calls.append(params)
         is_first = not params
         stream_names = ["a", "b"] if is_first else ["c"]
         return {"DeliveryStreamNames": stream_names, "HasMoreDeliveryStreams": is_first}
 
-    params_of_calls: list[dict[str, str]] = []
     pages = FakeAws(list_delivery_streams=respond).scan.paginate("firehose", "ListDeliveryStreams")
     assert [name async for page in pages for name in page["DeliveryStreamNames"]] == ["a", "b", "c"]
     assert params_of_calls == [{}, {"ExclusiveStartDeliveryStreamName": "b"}]

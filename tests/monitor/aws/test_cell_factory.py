@@ -40,7 +40,11 @@ def error_body(code: str) -> str:
 
 
 class FakeSts:
-    """STS and EC2 on loopback. requests: of each, the parameters, the access key and the region."""
+    """STS and EC2 on loopback.
+
+    answers: the body of the response, by action. requests: the parameters of each request; `key` is the
+    access key that signed it, `region` the region for which it was signed.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -81,7 +85,7 @@ async def open_account(sts: FakeSts, **account: Any) -> list[Cell]:
 
 
 async def keys_of_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
-    """Open an account, and return account and region of each of its cells."""
+    """Open an account, and return the account id and the region of each of its cells."""
     return [cell.key for cell in await open_account(sts, **account)]
 
 
@@ -155,7 +159,7 @@ async def test_opening_an_account_fails_if_its_role_cannot_be_assumed(sts: FakeS
     assert sts.actions == ["AssumeRole"]
 
 
-async def test_where_sts_is_off_a_second_call_to_assume_the_role_goes_to_the_home_region(
+async def test_if_sts_is_disabled_in_the_region_the_role_is_assumed_in_the_home_region(
     sts: FakeSts,
 ) -> None:
     sts.answers["AssumeRole"] = error_body("RegionDisabledException")
@@ -229,7 +233,7 @@ async def test_a_region_of_another_partition_than_the_role_is_ignored(
         await open_account(sts, role_arn=role_of("aws-cn"))
 
 
-async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> None:
+async def test_the_regions_all_are_the_regions_that_are_enabled_in_the_account(sts: FakeSts) -> None:
     assert await keys_of_cells(sts, role_arn=ROLE, regions=("all",)) == [
         ("210987654321", "eu-west-1"),
         ("210987654321", "us-east-1"),
@@ -299,8 +303,8 @@ async def test_the_environment_names_the_address_of_aws_when_the_configuration_d
 
 
 def test_every_declared_rate_is_used() -> None:
-    declared = {
-        key: rate for collector in REGISTRY.collectors for key, rate in collector.call_rates.items()
-    } | quotas.RATES
+    declared_rates: dict[str, float] = {**quotas.RATES}
+    for collector in REGISTRY.collectors:
+        declared_rates.update(collector.call_rates)
     rates = call_rates(REGISTRY.collectors)
-    assert {key: rates[key] for key in declared} == declared
+    assert {name: rates[name] for name in declared_rates} == declared_rates

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from monitor.aws.call_signer import CallSigner
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 
-KEY = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a/token==")
+CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a/token==")
 
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
-names = st.sampled_from(
+header_names = st.sampled_from(
     [
         "Host",
         "Content-Type",
@@ -52,7 +52,7 @@ request_parts = st.fixed_dictionaries(
         "origin": st.sampled_from(ORIGINS),
         "path": paths.map("/".join),
         "query": st.sampled_from(["", "?b=2&a=1&a=0", "?x", "?a=%20b"]),
-        "headers": st.lists(st.tuples(names, texts), max_size=5),
+        "headers": st.lists(st.tuples(header_names, texts), max_size=5),
         "body": bodies,
         "params": st.dictionaries(texts, texts, max_size=3),
         "context": st.sampled_from([{}, {"payload_signing_enabled": False}]),
@@ -77,17 +77,21 @@ def sent_body(body: Any) -> Any:
     return body.encode() if isinstance(body, str) else body
 
 
-@given(request_parts, st.sampled_from([KEY, KEY._replace(token=None)]))
-def test_a_request_is_signed_as_by_botocore(parts: Mapping[str, Any], key: ReadOnlyCredentials) -> None:
-    scope = key, "sqs", "eu-west-1"
+@given(request_parts, st.sampled_from([CREDENTIALS, CREDENTIALS._replace(token=None)]))
+def test_a_request_is_signed_as_by_botocore(
+    parts: Mapping[str, Any], credentials: ReadOnlyCredentials
+) -> None:
+    signer_arguments = credentials, "sqs", "eu-west-1"
     while True:
         second = int(time.time())
-        signed, expected = sign(CallSigner(*scope), parts), sign(SigV4Auth(*scope), parts)
+        signed = sign(CallSigner(*signer_arguments), parts)
+        expected = sign(SigV4Auth(*signer_arguments), parts)
         if int(time.time()) == second:  # the time is a part of the signature
             break
     assert signed == expected
 
 
+# The service, the method of its client, and the parameters.
 CALLS: list[tuple[str, str, Mapping[str, Any]]] = [
     ("ec2", "describe_vpcs", {}),
     ("ec2", "describe_vpcs", {"VpcIds": ["a b"]}),
@@ -140,7 +144,7 @@ async def request_of(client: Any, method: str, params: Mapping[str, Any]) -> tup
         raise CapturedError
 
     client.meta.events.register("before-send", capture)
-    with pytest.raises(CapturedError), sign_with(KEY):
+    with pytest.raises(CapturedError), sign_with(CREDENTIALS):
         await getattr(client, method)(**params)
     client.meta.events.unregister("before-send", capture)
     (request,) = sent_requests  # there is one attempt
@@ -160,14 +164,14 @@ async def test_a_tuned_client_sends_the_request_that_botocore_sends(
         context = session.create_client(
             service,
             region,
-            aws_access_key_id=KEY.access_key,
-            aws_secret_access_key=KEY.secret_key,
-            aws_session_token=KEY.token,
+            aws_access_key_id=CREDENTIALS.access_key,
+            aws_secret_access_key=CREDENTIALS.secret_key,
+            aws_session_token=CREDENTIALS.token,
             config=CLIENT_CONFIG,
         )
         botocore_clients[service] = await stack.enter_async_context(context)
     stack.push_async_callback(cache.aclose)
-    # The second time, the tuned client uses the endpoints that it cached at the first.
+    # The second time, the tuned client uses the endpoints that it cached the first time.
     for service, method, params in CALLS * 2:
         tuned = await request_of(await cache.get(service, region, None), method, params)
         expected = await request_of(botocore_clients[service], method, params)
@@ -180,10 +184,8 @@ async def test_the_cached_endpoint_of_an_operation_is_not_used_for_a_call_with_a
         stack.push_async_callback(cache.aclose)
         client = await cache.get("events", "eu-west-1", None)
         await request_of(client, "put_events", {"Entries": [{}]})
-        with (
-            pytest.raises(MissingDependencyException),
-            sign_with(KEY),
-        ):  # signing for several regions needs awscrt
+        # An endpoint id makes botocore sign for several regions, which needs awscrt.
+        with pytest.raises(MissingDependencyException), sign_with(CREDENTIALS):
             await client.put_events(Entries=[{}], EndpointId="abcde.veo")
 
 
@@ -195,10 +197,10 @@ async def test_a_client_with_retries_of_its_own_keeps_them(stack: AsyncExitStack
     for client_config in attempts:
         client = await cache.get("sqs", "eu-west-1", "http://127.0.0.1:1", client_config)
 
-        def count(client_config: AioConfig = client_config, **_: Any) -> None:
+        def count_attempt(client_config: AioConfig = client_config, **_: Any) -> None:
             attempts[client_config] += 1
 
-        client.meta.events.register("before-send", count)
-        with pytest.raises(EndpointConnectionError), sign_with(KEY):
+        client.meta.events.register("before-send", count_attempt)
+        with pytest.raises(EndpointConnectionError), sign_with(CREDENTIALS):
             await client.list_queues()
     assert [*attempts.values()] == [1, 2]

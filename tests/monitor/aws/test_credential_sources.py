@@ -38,16 +38,16 @@ START_URL = "https://example.awsapps.com/start"
 class RotatingAws:
     """Kinesis, STS and the portal of IAM Identity Center on loopback.
 
-    accepted_keys: the access keys that AWS accepts. code: the error code for all other keys. web_tokens: the
-    web identity tokens that STS got; for the token `a`, STS returns the access key `WEB-a`. sso_token: the
-    token that the portal accepts.
+    accepted_keys: the access keys that AWS accepts. error_code: the code of the error for all other keys.
+    web_tokens: the web identity tokens that STS got; for the token `a`, STS returns the access key `WEB-a`.
+    sso_token: the token that the portal accepts. call_counts: the number of Kinesis calls by access key.
     """
 
     def __init__(self) -> None:
-        self.url, self.accepted_keys, self.code = "", set[str](), "ExpiredTokenException"
+        self.url, self.accepted_keys, self.error_code = "", set[str](), "ExpiredTokenException"
         self.web_tokens: list[str] = []
         self.sso_token = ""
-        self.call_counts: Counter[str] = Counter()  # calls of Kinesis, by access key
+        self.call_counts: Counter[str] = Counter()
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.path == "/federation/credentials":
@@ -61,7 +61,9 @@ class RotatingAws:
         self.call_counts[key] += 1
         await asyncio.sleep(0)
         if key not in self.accepted_keys:
-            return web.json_response({"__type": self.code, "message": "the token is expired"}, status=400)
+            return web.json_response(
+                {"__type": self.error_code, "message": "the token is expired"}, status=400
+            )
         return web.json_response(SHARD_LIMITS)
 
     def _web_identity(self, text: str) -> web.Response:
@@ -89,7 +91,7 @@ class RotatingAws:
 
 @pytest.fixture
 async def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[RotatingAws]:
-    """Yield an AWS, in an environment whose AWS files are in a folder and which has no credentials yet."""
+    """Yield an AWS. The environment has its address, the paths of AWS's files, and no credentials yet."""
     fake = RotatingAws()
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
@@ -116,7 +118,10 @@ class Caller:
 
 
 async def check_rotation(aws: RotatingAws, caller: Caller, old_key: str, new_key: str) -> None:
-    """Check that calls succeed after a rotation, and that each is sent once with the new key."""
+    """Check that calls succeed after AWS rejects the old key, and that each is sent once with the new key.
+
+    The source of credentials already has the new key.
+    """
     aws.accepted_keys = {old_key}
     assert not any(isinstance(result, Exception) for result in await caller.call(5))
     aws.accepted_keys, caller.now = {new_key}, caller.now + 60
@@ -131,7 +136,7 @@ async def test_a_credentials_file_that_is_rotated_is_read_again(
 ) -> None:
     file = tmp_path / "credentials"
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    aws.code, caller = code, Caller(aws)
+    aws.error_code, caller = code, Caller(aws)
 
     def rotate(key: str) -> None:
         file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
@@ -167,10 +172,10 @@ async def test_a_credential_process_is_started_once_for_all_calls(
     (process_folder / "key").write_text("AKIAOLD")
     aws.accepted_keys = {"AKIAOLD"}
     await caller.call(5)
-    starts_before = count_starts(process_folder)
+    earlier_start_count = count_starts(process_folder)
     (process_folder / "key").write_text("AKIANEW")
     await check_rotation(aws, caller, "AKIAOLD", "AKIANEW")
-    assert count_starts(process_folder) == starts_before + 1
+    assert count_starts(process_folder) == earlier_start_count + 1
 
 
 async def test_a_credential_process_that_fails_is_not_started_by_every_call(

@@ -50,6 +50,7 @@ def test_error_codes_of_services_are_classified(failure_class: FailureClass, cod
     assert classify(code) == failure_class
 
 
+# The begin of the message of a denial, and its possible ends.
 DENIAL = "User: arn:aws:iam::123456789012:user/a is not authorized to perform: kinesis:ListStreams "
 WORDINGS = [
     ("with an explicit deny in a service control policy", FailureClass.ORGANIZATION),

@@ -16,6 +16,7 @@ from tests.fake_cloudwatch import fake_credentials
 from tests.http_endpoint import serve_http
 
 HTML = "<!DOCTYPE html>\n<html><head><title>Oops</title></head><body><h1>Try later</h1></body></html>"
+# A service and an operation, by protocol.
 CALLS: Mapping[str, tuple[str, str]] = {
     "json": ("kinesis", "ListStreams"),
     "query": ("elasticache", "DescribeUsers"),
@@ -84,4 +85,4 @@ async def test_the_response_of_a_broken_gateway_is_retried_and_logged_in_one_lin
     assert failure.failure_class == FailureClass.UNREACHABLE
     assert len(methods) == 2
     assert "retries" not in failure.message  # botocore's advice to retry is left out
-    assert len(failure.message) < 120
+    assert len(failure.message) < 120  # a line

@@ -59,15 +59,11 @@ def added_actions(options: PolicyOptions) -> set[str]:
     "services", [(), *((service,) for service in SERVICES), *pairwise(SERVICES), SERVICES]
 )
 def test_the_policy_allows_exactly_the_actions_of_the_enabled_collectors(services: tuple[str, ...]) -> None:
-    declared = {
-        action
-        for collector in REGISTRY.collectors
-        if collector.service in services
-        for action in collector.iam_actions
-    }
-    allowed = actions(*services)
-    assert set(allowed) == declared | ALWAYS_ALLOWED
-    assert len(allowed) == len(set(allowed))
+    collectors = [collector for collector in REGISTRY.collectors if collector.service in services]
+    declared_actions = {action for collector in collectors for action in collector.iam_actions}
+    allowed_actions = actions(*services)
+    assert set(allowed_actions) == declared_actions | ALWAYS_ALLOWED
+    assert len(allowed_actions) == len(set(allowed_actions))
 
 
 def test_listing_regions_is_allowed_only_with_the_option_all_regions() -> None:
@@ -84,10 +80,9 @@ def test_reading_links_is_allowed_only_with_the_option_links() -> None:
 
 
 def test_every_action_is_read_only() -> None:
-    allowed = [tuple(action.split(":")) for action in actions(*SERVICES, options=ALL_READS)]
-    assert {
-        (service, name) for service, name in allowed if not READ_NAME.fullmatch(name)
-    } == OTHER_READ_ACTIONS
+    allowed_actions = [tuple(action.split(":")) for action in actions(*SERVICES, options=ALL_READS)]
+    other_actions = {(service, name) for service, name in allowed_actions if not READ_NAME.fullmatch(name)}
+    assert other_actions == OTHER_READ_ACTIONS
 
 
 def test_every_action_is_in_the_service_authorization_reference() -> None:
@@ -98,9 +93,13 @@ def test_every_action_is_in_the_service_authorization_reference() -> None:
 
 
 def test_discovering_paths_adds_the_actions_of_readers_of_enabled_services() -> None:
-    needed = needed_actions(["lambda", "s3"])
-    assert needed == {"lambda:ListEventSourceMappings", "s3:GetBucketNotification", "s3:ListAllMyBuckets"}
-    assert added_actions(PolicyOptions(path_actions=needed)) == needed
+    path_actions = needed_actions(["lambda", "s3"])
+    assert path_actions == {
+        "lambda:ListEventSourceMappings",
+        "s3:GetBucketNotification",
+        "s3:ListAllMyBuckets",
+    }
+    assert added_actions(PolicyOptions(path_actions=path_actions)) == path_actions
     assert all(
         READ_NAME.fullmatch(action.partition(":")[2])
         for action in needed_actions(SERVICES) - {"apigateway:GET"}
@@ -109,14 +108,14 @@ def test_discovering_paths_adds_the_actions_of_readers_of_enabled_services() -> 
 
 def test_counting_adds_only_the_actions_of_the_given_service_codes() -> None:
     glue_counts = [count for quota, count in COUNTS.items() if quota.service == "glue"]
-    needed = {iam_action(*call) for count in glue_counts for call in count.calls}
-    assert {"glue:GetDatabases", "glue:GetTables"} <= needed
-    assert added_actions(PolicyOptions(counted={"glue"})) == needed
+    glue_actions = {iam_action(*call) for count in glue_counts for call in count.calls}
+    assert {"glue:GetDatabases", "glue:GetTables"} <= glue_actions
+    assert added_actions(PolicyOptions(counted={"glue"})) == glue_actions
 
 
 def test_every_count_and_the_lists_of_its_parents_are_allowed() -> None:
-    needed = {iam_action(*call) for count in COUNTS.values() for call in count.calls}
-    assert needed <= set(actions(*SERVICES, options=ALL_READS))
+    count_actions = {iam_action(*call) for count in COUNTS.values() for call in count.calls}
+    assert count_actions <= set(actions(*SERVICES, options=ALL_READS))
 
 
 def test_the_policy_allows_to_list_the_tables_of_keyspaces_but_not_to_read_them() -> None:

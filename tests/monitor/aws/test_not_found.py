@@ -56,8 +56,8 @@ def unless_gone(code: str, answer: Any) -> Any:
     return respond
 
 
-def stages(**params: Any) -> Any:
-    """Respond to GetStages of REST and HTTP APIs; an API called `gone` does not exist."""
+def respond_to_get_stages(**params: Any) -> Any:
+    """Return the response to GetStages of REST and HTTP APIs; an API called `gone` does not exist."""
     if "gone" in params.values():
         return not_found_response("NotFoundException")
     return {"item": [{"stageName": "prod", **THROTTLE_SETTINGS}]} if "restApiId" in params else {"Items": []}
@@ -67,11 +67,11 @@ APIS = {
     "get_account": {"throttleSettings": {"rateLimit": 100.0}},
     "get_rest_apis": {"items": [{"id": name, "name": name} for name in ("steady", "gone")]},
     "get_apis": {"Items": []},
-    "get_stages": stages,
+    "get_stages": respond_to_get_stages,
     "get_usage_plans": {"items": PLANS},
     "get_usage": unless_gone("NotFoundException", {"items": {"key": [[1, 9]]}}),
 }
-# By the call that finds the resource `gone` deleted: the service, and AWS's answers.
+# The service, and AWS's answers, by the call whose response is that the resource `gone` does not exist.
 DELETIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "the first call for a function": (
         "lambda",
@@ -126,7 +126,7 @@ DELETIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def resources(account: FakeAccount) -> set[str]:
+def resource_names(account: FakeAccount) -> set[str]:
     """Return the names of the account's resources that have series, without their parts."""
     return {resource.split("/")[0] for _, resource in account.names} - {""}
 
@@ -138,7 +138,7 @@ async def test_a_resource_deleted_before_its_query_has_no_series_and_is_no_failu
     account = FakeAccount(**QUOTAS, **answers)
     await account.run_inventory(BY_SERVICE[service])
     status = account.inventory.statuses[service]
-    assert {name.removesuffix(".fifo") for name in resources(account)} == {"steady"}
+    assert {name.removesuffix(".fifo") for name in resource_names(account)} == {"steady"}
     assert (status.failures, status.succeeded_at is not None) == ((), True)
 
 
@@ -148,10 +148,10 @@ async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_
     }
     account = FakeAccount(**streams(steady=1, gone=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
-    assert resources(account) == {"steady", "gone"}
+    assert resource_names(account) == {"steady", "gone"}
     metric_count_before = len(account.fleet.metrics(account.aws.cell.key))
     await account.run_inventory(KINESIS, **answers)
-    assert resources(account) == {"steady"}
+    assert resource_names(account) == {"steady"}
     metric_count = len(account.fleet.metrics(account.aws.cell.key))
     assert metric_count < metric_count_before  # the metrics of `gone` are no longer requested
 
@@ -160,15 +160,17 @@ async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> 
     answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
     account = FakeAccount(**answers, **QUOTAS)
     await account.run_inventory(LAMBDA)
-    # The functions have changed, so that the inventory calls Lambda again for each.
-    changed = [function | {"RevisionId": "2"} for function in answers["list_functions"]["Functions"]]
+    # Another revision makes the inventory call Lambda again for each function.
+    functions_of_inventory = [
+        function | {"RevisionId": "2"} for function in answers["list_functions"]["Functions"]
+    ]
     await account.run_inventory(
         LAMBDA,
-        list_functions={"Functions": changed},
+        list_functions={"Functions": functions_of_inventory},
         get_function_concurrency=unless_gone("ResourceNotFoundException", {}),
         list_provisioned_concurrency_configs=denied(),
     )
-    assert resources(account) == {"steady"}
+    assert resource_names(account) == {"steady"}
     assert {code for _, _, code in account.failures} == {"AccessDeniedException"}
 
 
@@ -176,7 +178,7 @@ async def test_a_not_found_error_of_a_list_is_a_failure_and_drops_nothing() -> N
     account = FakeAccount(**streams(orders=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     await account.run_inventory(KINESIS, list_streams=not_found_response("ResourceNotFoundException"))
-    assert resources(account) == {"orders"}
+    assert resource_names(account) == {"orders"}
     assert ("Describe", "", "ResourceNotFoundException") in account.failures
 
 
@@ -214,7 +216,7 @@ def test_error_codes_for_a_missing_resource_are_read_from_the_model_of_the_opera
 
 
 def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> None:
-    """Botocore reads the code from the header and the body that SQS sends today."""
+    """Botocore gives the code in the header precedence over the code in the body."""
     model: Any = SERVICE_MODELS.get_service_model("sqs")
     parsed = create_parser("json").parse(
         {

@@ -57,15 +57,16 @@ def test_the_account_of_headrooms_own_credentials_needs_no_role() -> None:
     assert (member.id, member.role_arn, member.roles) == ("123456789012", None, ())
 
 
-def test_headrooms_own_credentials_or_the_management_role_list_the_accounts() -> None:
+def test_the_accounts_are_listed_with_headrooms_own_credentials_or_the_management_role() -> None:
     assert organization("name: acme").lister.roles == ()
-    chinese = organization("profile: china")
-    members = [
-        chinese.member("123456789012", "payments", "aws-cn", is_own=is_own) for is_own in (True, False)
-    ]
-    assert {account.profile for account in (chinese.lister, *members)} == {"china"}
     lister = organization(f"management_role: [{HUB}, {{role_arn: {HUB}2, external_id: x1}}]").lister
     assert [role.role_arn for role in lister.roles] == [HUB, f"{HUB}2"]
+
+
+def test_the_profile_of_an_organization_lists_and_reads_its_accounts() -> None:
+    entry = organization("profile: china")
+    members = [entry.member("123456789012", "payments", "aws-cn", is_own=is_own) for is_own in (True, False)]
+    assert {account.profile for account in (entry.lister, *members)} == {"china"}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ async def test_the_reason_why_an_account_is_inactive_follows_from_its_state(
     assert accounts[ONE].inactive_reason == reason
 
 
-async def test_of_an_account_that_is_listed_twice_the_last_item_counts() -> None:
+async def test_the_last_item_of_an_account_that_is_listed_twice_is_used() -> None:
     accounts = await accounts_in([account_item(ONE, "old")], [account_item(ONE, "new", "CLOSED")])
     assert accounts == {ONE: ListedAccount(ONE, "new", "CLOSED")}
 
@@ -129,18 +129,10 @@ async def test_pages_without_an_end_are_an_error() -> None:
 
 
 async def test_more_accounts_than_the_bound_are_an_error() -> None:
-    ids = itertools.count(10**11)
-    full_page = [account_item(str(next(ids)), "x") for _ in range(20)]
+    items = [account_item(f"{number:012}", "x") for number in range(40)]
+    aws = FakeAws(list_accounts=[{"Accounts": items[:20]}, {"Accounts": items[20:]}])
     with pytest.raises(TooManyAccountsError, match="expected at most 39 accounts"):
-        await accounts_of_organization(
-            FakeAws(
-                list_accounts=[
-                    {"Accounts": full_page},
-                    {"Accounts": [{**item, "Id": str(next(ids))} for item in full_page]},
-                ]
-            ).cell,
-            max_accounts=39,
-        )
+        await accounts_of_organization(aws.cell, max_accounts=39)
 
 
 async def test_a_list_without_any_account_is_an_error() -> None:
@@ -157,7 +149,10 @@ async def test_a_denied_list_raises_the_client_error_of_aws() -> None:
 
 
 def organization_of(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> FakeAws:
-    """Return the AWS of an organization. children: units by their parent. accounts: ids by their unit."""
+    """Return the AWS of an organization.
+
+    children: the ids of units, by their parent. accounts: the ids of accounts, by their unit.
+    """
 
     def list_accounts(**params: Any) -> dict[str, Any]:
         return {

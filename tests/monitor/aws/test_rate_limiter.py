@@ -18,27 +18,25 @@ from tests.telemetries import Telemetries
 MAX_DOCUMENTED_POINTS = 180_000
 
 
-def max_per_second(moments: list[float], units: float = 1.0) -> float:
+def max_per_second(times: list[float], units: float = 1.0) -> float:
     """Return the most units that were admitted within one second.
 
-    moments: when callers were admitted, in seconds. units: the units of each caller.
+    times: when callers were admitted, in seconds. units: the units of each caller.
     """
-    return max(units * sum(0 <= moment - start < 1 - 1e-6 for moment in moments) for start in moments)
+    second = 1 - 1e-6  # without the rounding of floating-point numbers
+    return max(units * sum(start <= time < start + second for time in times) for start in times)
 
 
-async def admission_times(limiter: RateLimiter, callers: int, units: float = 1.0) -> list[float]:
-    """Return the times at which callers are admitted that all ask at the same time.
-
-    callers: the number of callers. units: the units of each caller.
-    """
-    moments = []
+async def admission_times(limiter: RateLimiter, caller_count: int, units: float = 1.0) -> list[float]:
+    """Let callers ask at the same time. Return when each was admitted, in seconds. units: of each caller."""
+    times = []
 
     async def acquire() -> None:
         await limiter.acquire(units)
-        moments.append(asyncio.get_running_loop().time())
+        times.append(asyncio.get_running_loop().time())
 
-    await asyncio.gather(*(acquire() for _ in range(callers)))
-    return moments
+    await asyncio.gather(*(acquire() for _ in range(caller_count)))
+    return times
 
 
 @pytest.mark.parametrize("rate", [1.0, 5.0, 20.0])
@@ -46,11 +44,11 @@ def test_no_second_has_more_than_the_rate_not_even_the_first(rate: float) -> Non
     assert max_per_second(run(admission_times(RateLimiter(rate), 60))) <= rate
 
 
-@pytest.mark.parametrize("metrics", [1, 50, 333, 400, MAX_METRICS_PER_CALL])
-def test_points_per_second_stay_below_the_documented_number(metrics: int) -> None:
-    points = metrics * WINDOW
-    moments = run(admission_times(RateLimiter(POINTS_PER_SECOND), 40, points))
-    assert max_per_second(moments, points) <= MAX_DOCUMENTED_POINTS
+@pytest.mark.parametrize("metric_count", [1, 50, 333, 400, MAX_METRICS_PER_CALL])
+def test_points_per_second_stay_below_the_documented_number(metric_count: int) -> None:
+    point_count = metric_count * WINDOW
+    times = run(admission_times(RateLimiter(POINTS_PER_SECOND), 40, point_count))
+    assert max_per_second(times, point_count) <= MAX_DOCUMENTED_POINTS
 
 
 def test_unused_calls_are_not_saved_up() -> None:

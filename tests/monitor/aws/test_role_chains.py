@@ -26,16 +26,16 @@ HUB, MIDDLE, SPOKE, OTHER_SPOKE = (
 
 
 class Sts:
-    """An STS that returns an access key per call (`hub-1`, then `hub-2`), and records the calls.
+    """An STS that returns another access key for each call (`hub-1`, then `hub-2`), and records the calls.
 
-    lifetime: how long the next credentials are valid. denied: the roles that nobody may assume. calls: the
-    parameters of each call, with the access key that signed the call as `key`. shared: what
-    `open_cells` needs to open accounts.
+    lifetime: how long the next credentials are valid. denied_roles: the roles that nobody may assume. calls:
+    the parameters of each call, with the access key that signed the call as `key`. shared: the objects that
+    all accounts share.
     """
 
     def __init__(self) -> None:
         self.url, self.lifetime = "", timedelta(hours=1)
-        self.denied: set[str] = set()
+        self.denied_roles: set[str] = set()
         self.calls: list[dict[str, str]] = []
         self.shared = SharedAws()
 
@@ -43,7 +43,7 @@ class Sts:
         params = dict(parse_qsl((await request.read()).decode()))
         params["key"] = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
         self.calls.append(params)
-        if params["RoleArn"] in self.denied:
+        if params["RoleArn"] in self.denied_roles:
             error = "<Error><Code>AccessDenied</Code><Message>not allowed</Message></Error>"
             return web.Response(text=f"<ErrorResponse>{error}</ErrorResponse>", status=403)
         name = params["RoleArn"].rpartition("/")[2]
@@ -57,7 +57,7 @@ class Sts:
         )
 
     @property
-    def assumed(self) -> list[tuple[str, str]]:
+    def keys_and_roles(self) -> list[tuple[str, str]]:
         """The access key that signed each call of AssumeRole, and the role to assume."""
         return [(call["key"], call["RoleArn"]) for call in self.calls]
 
@@ -81,7 +81,7 @@ async def open_account(sts: Sts, **account: Any) -> Cell:
 
 async def test_each_role_is_assumed_with_the_credentials_of_the_preceding_role(sts: Sts) -> None:
     cell = await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
-    assert sts.assumed == [("own", HUB), ("hub-1", MIDDLE), ("middle-1", SPOKE)]
+    assert sts.keys_and_roles == [("own", HUB), ("hub-1", MIDDLE), ("middle-1", SPOKE)]
     assert (cell.account, (await cell.credentials.frozen()).access_key) == ("3" * 12, "spoke-1")
 
 
@@ -102,7 +102,7 @@ async def test_accounts_behind_the_same_role_assume_that_role_once(sts: Sts) -> 
     await open_account(sts, role_arn=SPOKE, via=[HUB])
     await open_account(sts, role_arn=OTHER_SPOKE, via=[HUB])
     await open_account(sts, role_arn=OTHER_SPOKE, via=[{"role_arn": HUB, "external_id": "another"}])
-    assert [arn for _, arn in sts.assumed] == [HUB, SPOKE, OTHER_SPOKE, HUB, OTHER_SPOKE]
+    assert [arn for _, arn in sts.keys_and_roles] == [HUB, SPOKE, OTHER_SPOKE, HUB, OTHER_SPOKE]
 
 
 async def test_the_credentials_of_every_role_of_a_chain_are_renewed_before_they_expire(sts: Sts) -> None:
@@ -112,11 +112,11 @@ async def test_the_credentials_of_every_role_of_a_chain_are_renewed_before_they_
     sts.lifetime = timedelta(hours=1)
     await cell.credentials.frozen()
     await cell.credentials.frozen()
-    assert sts.assumed == [("own", HUB), ("hub-1", SPOKE)]
+    assert sts.keys_and_roles == [("own", HUB), ("hub-1", SPOKE)]
 
 
 @pytest.mark.parametrize(
-    ("denied", "message"),
+    ("denied_role", "message"),
     [
         (HUB, f"role 1 of 3, {HUB}: not allowed"),
         (MIDDLE, f"role 2 of 3, {MIDDLE}: not allowed"),
@@ -124,9 +124,9 @@ async def test_the_credentials_of_every_role_of_a_chain_are_renewed_before_they_
     ],
 )
 async def test_a_failure_names_the_role_that_could_not_be_assumed(
-    sts: Sts, denied: str, message: str
+    sts: Sts, denied_role: str, message: str
 ) -> None:
-    sts.denied = {denied}
+    sts.denied_roles = {denied_role}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
     failure = failure_from(error.value)
@@ -136,10 +136,10 @@ async def test_a_failure_names_the_role_that_could_not_be_assumed(
 async def test_a_failed_renewal_names_the_role_that_could_not_be_assumed(sts: Sts) -> None:
     """The hub's credentials expire at once, so that the second account renews them."""
     sts.lifetime = timedelta(seconds=-1)
-    sts.denied = {SPOKE}
+    sts.denied_roles = {SPOKE}
     with pytest.raises(ClientError):
         await open_account(sts, role_arn=SPOKE, via=[HUB])
-    sts.denied = {HUB}
+    sts.denied_roles = {HUB}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=OTHER_SPOKE, via=[HUB])
     assert failure_from(error.value).message == f"role 1 of 2, {HUB}: not allowed"
@@ -155,8 +155,8 @@ async def test_a_failure_of_headrooms_own_credentials_names_no_role(
     assert failure_from(error.value).message == "Unable to locate credentials"
 
 
-async def test_a_failure_of_a_role_without_a_chain_is_the_message_of_aws(sts: Sts) -> None:
-    sts.denied = {SPOKE}
+async def test_the_failure_of_a_role_without_a_chain_has_the_message_of_aws(sts: Sts) -> None:
+    sts.denied_roles = {SPOKE}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=SPOKE)
     assert failure_from(error.value).message == "not allowed"

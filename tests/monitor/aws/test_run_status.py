@@ -63,9 +63,8 @@ def test_a_failure_that_was_not_retried_remains_and_is_counted_once() -> None:
     status.end((), 200.0, not_retried=(DENIED,))
     assert (status.failures, status.succeeded_at) == ((DENIED,), None)
     assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
-    status.end(
-        (ALSO_DENIED,), 300.0, not_retried=(DENIED, THROTTLED)
-    )  # another call of the same class failed
+    # Another call fails, with a failure of the same class.
+    status.end((ALSO_DENIED,), 300.0, not_retried=(DENIED, THROTTLED))
     assert status.failures == (ALSO_DENIED, DENIED, THROTTLED)
     assert status.streaks == {
         "denied": FailureStreak(2, None, 300.0),
@@ -80,13 +79,13 @@ def test_a_failure_that_was_not_retried_remains_and_is_counted_once() -> None:
     [
         pytest.param(None, False, id="a list failed"),
         pytest.param(set(), True, id="all was read"),
-        pytest.param({("other",), ("orders", "by-month")}, True, id="others were not read"),
-        pytest.param({("orders", "by-day")}, False, id="it was not read"),
-        pytest.param({("orders",)}, False, id="it is a part of what was not read"),
+        pytest.param({("other",), ("orders", "by-month")}, True, id="other resources were not read"),
+        pytest.param({("orders", "by-day")}, False, id="the resource was not read"),
+        pytest.param({("orders",)}, False, id="its parent was not read"),
         pytest.param({()}, False, id="the whole account was not read"),
     ],
 )
-def test_a_resource_that_no_list_has_is_gone_unless_it_was_not_read(
+def test_a_resource_that_no_list_has_is_gone_unless_it_or_its_parent_was_not_read(
     unread: set[tuple[str, ...]] | None, is_gone: bool
 ) -> None:
     index = Resource("table", ("orders",)).child("index", "by-day")

@@ -17,7 +17,7 @@ NO_KEYS = Failure("", "", "NoCredentialsError", "Unable to locate credentials")
 NO_FAILURE: tuple[Failure, ...] = ()
 
 
-def runs(*failures_of_runs: tuple[Failure, ...]) -> RunStatus:
+def status_after_runs(*failures_of_runs: tuple[Failure, ...]) -> RunStatus:
     """Return the status after runs, one a minute, with these failures."""
     status = RunStatus()
     for minute, failures in enumerate(failures_of_runs, 1):
@@ -32,7 +32,7 @@ def cell(account: str, poll: RunStatus, **collectors: RunStatus) -> CellStatus:
 
 def entry(name: str, account: str, *failures_of_attempts: tuple[Failure, ...]) -> AccountStatus:
     """Return the status of an entry of `accounts` after attempts to open the account, with these failures."""
-    return AccountStatus(name=name, account=account, access=runs(*failures_of_attempts))
+    return AccountStatus(name=name, account=account, access=status_after_runs(*failures_of_attempts))
 
 
 NOT_READY_REASONS = [
@@ -45,7 +45,10 @@ NOT_READY_REASONS = [
         "nothing is watched: account default: Unable to locate credentials (NoCredentialsError)",
     ),
     (
-        MonitorStatus(has_data=False, cells=[cell("1", runs((THROTTLED,)), kinesis=runs((DENIED,)))]),
+        MonitorStatus(
+            has_data=False,
+            cells=[cell("1", status_after_runs((THROTTLED,)), kinesis=status_after_runs((DENIED,)))],
+        ),
         "nothing is watched: prod, eu-west-1: GetMetricData: slow down (Throttling), and 1 more",
     ),
     (MonitorStatus(has_data=False), "nothing is watched: everything that is configured is excluded"),
@@ -59,6 +62,7 @@ def test_headroom_is_ready_once_data_was_read_and_judged(status: MonitorStatus, 
     assert (status.not_ready_reason, status.ready) == (reason, not reason)
 
 
+# Name, status, and by account whether it is up; an account that is not in the mapping is not exported.
 ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
     ("not opened yet", MonitorStatus(accounts=[entry("a", "1")]), {}),
     ("inaccessible", MonitorStatus(accounts=[entry("a", "1", (DENIED,))]), {"1": False}),
@@ -69,25 +73,32 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
     ),
     (
         "opened, nothing polled yet",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs())]),
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", status_after_runs())]),
         {"1": True},
     ),
     ("opened, all its regions excluded", MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)]), {}),
     (
         "one poll failed",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs((DENIED,)))]),
+        MonitorStatus(
+            accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", status_after_runs((DENIED,)))]
+        ),
         {"1": True},
     ),
     (
         "two polls failed",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs((DENIED,), (DENIED,)))]),
+        MonitorStatus(
+            accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", status_after_runs((DENIED,), (DENIED,)))]
+        ),
         {"1": False},
     ),
     (
         "two polls failed in one region of two",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE)],
-            cells=[cell("1", runs((DENIED,), (DENIED,))), cell("1", runs(NO_FAILURE))],
+            cells=[
+                cell("1", status_after_runs((DENIED,), (DENIED,))),
+                cell("1", status_after_runs(NO_FAILURE)),
+            ],
         ),
         {"1": True},
     ),
@@ -95,7 +106,7 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         "nothing to poll, and all services are denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE)],
-            cells=[cell("1", runs(NO_FAILURE), kinesis=runs((DENIED,), (DENIED,)))],
+            cells=[cell("1", status_after_runs(NO_FAILURE), kinesis=status_after_runs((DENIED,), (DENIED,)))],
         ),
         {"1": False},
     ),
@@ -103,14 +114,22 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         "one service of two is denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE)],
-            cells=[cell("1", runs(NO_FAILURE), sqs=runs(NO_FAILURE), kinesis=runs((DENIED,), (DENIED,)))],
+            cells=[
+                cell(
+                    "1",
+                    status_after_runs(NO_FAILURE),
+                    sqs=status_after_runs(NO_FAILURE),
+                    kinesis=status_after_runs((DENIED,), (DENIED,)),
+                )
+            ],
         ),
         {"1": True},
     ),
     (
         "some calls are throttled",
         MonitorStatus(
-            accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs((THROTTLED,), (THROTTLED,)))]
+            accounts=[entry("a", "1", NO_FAILURE)],
+            cells=[cell("1", status_after_runs((THROTTLED,), (THROTTLED,)))],
         ),
         {"1": True},
     ),
@@ -118,7 +137,7 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         "one of two entries for the account is denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE), entry("b", "1", (DENIED,))],
-            cells=[cell("1", runs(NO_FAILURE))],
+            cells=[cell("1", status_after_runs(NO_FAILURE))],
         ),
         {"1": True},
     ),
@@ -151,7 +170,7 @@ def test_call_rates_may_change_while_a_scrape_reads_them(monkeypatch: pytest.Mon
     add_metric = GaugeMetricFamily.add_metric
 
     def change_rates_and_add(family: GaugeMetricFamily, labels: Sequence[str], value: float) -> None:
-        rates.set("3", "eu-west-1", "sqs", 1.0)  # as an event loop does while a thread reads the gauges
+        rates.set("3", "eu-west-1", "sqs", 1.0)  # as the event loop may do while a thread renders the scrape
         add_metric(family, labels, value)
 
     with monkeypatch.context() as patch:

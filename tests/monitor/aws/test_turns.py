@@ -1,4 +1,4 @@
-"""The turns of calls about single resources: which resources each inventory reads, and their values."""
+"""The turns of calls about single resources: which resources an inventory reads, and which values it has."""
 
 import asyncio
 import math
@@ -30,20 +30,23 @@ INTERVAL = 600.0  # seconds between two inventories
 class Inventories:
     """Runs inventories. The value of a resource is the number of the inventory that read it.
 
-    number: the number of the last inventory. made: the names of the resources that it read.
+    number: the number of the last inventory. names_read: the names of the resources that it read.
     """
 
     turns: CallTurns = field(default_factory=CallTurns)
     number: int = 0
-    made: list[str] = field(default_factory=list)
+    names_read: list[str] = field(default_factory=list)
 
     async def run(self, **services: Sequence[str]) -> dict[str, Any]:
         """Run one more inventory of the services' resources. Return the values by name; None: never read."""
         return await self.run_services(services)
 
     async def run_services(self, services: Mapping[str, Sequence[str]], every: float = 0.0) -> dict[str, Any]:
-        """Run one more inventory. Return the values by name. every: seconds for which a value is reused."""
-        self.number, self.made = self.number + 1, []
+        """Run one more inventory. Return the values by name; None: never read.
+
+        every: seconds for which a value is reused.
+        """
+        self.number, self.names_read = self.number + 1, []
         values: dict[str, Any] = {}
         for service, resources in services.items():
             self.turns.of(service).begin(self.now, is_bounded=True)
@@ -58,10 +61,10 @@ class Inventories:
     async def value_of(
         self, service: str, name: str, every: float = 0.0, urgency: Urgency = Urgency.IN_TURN
     ) -> Any:
-        """Return the value of a resource; None: it was never read."""
+        """Read a resource if it has its turn. Return its value; None: it was never read."""
 
         async def read() -> int:
-            self.made.append(name)
+            self.names_read.append(name)
             return self.number
 
         try:
@@ -85,7 +88,7 @@ async def test_few_resources_are_all_read_in_each_inventory() -> None:
 async def test_of_many_resources_a_bounded_number_is_read_in_one_inventory() -> None:
     inventories = Inventories()
     values = await inventories.run(logs=names(2 * MIN_CALLS))
-    assert len(inventories.made) == MIN_CALLS
+    assert len(inventories.names_read) == MIN_CALLS
     assert list(values.values()) == [1] * MIN_CALLS + [None] * MIN_CALLS
 
 
@@ -101,12 +104,12 @@ async def test_resources_that_were_never_read_come_first_and_other_values_are_ke
 
 async def test_of_very_many_resources_a_share_is_read_in_each_inventory() -> None:
     inventories, resources = Inventories(), names(20 * MIN_CALLS)
-    reads = []
+    read_counts = []
     for _ in range(20):
         values = await inventories.run(logs=resources)
-        reads.append(len(inventories.made))
+        read_counts.append(len(inventories.names_read))
     assert None not in values.values()
-    assert max(reads) <= math.ceil(len(resources) * MIN_SHARE_OF_WANTED)
+    assert max(read_counts) <= math.ceil(len(resources) * MIN_SHARE_OF_WANTED)
 
 
 async def test_a_service_with_few_resources_does_not_wait_for_a_service_with_many() -> None:
@@ -114,7 +117,7 @@ async def test_a_service_with_few_resources_does_not_wait_for_a_service_with_man
     await inventories.run(logs=names(1000, "log"), dynamodb=names(20, "table"))
     values = await inventories.run(logs=names(1000, "log"), dynamodb=names(20, "table"))
     assert {values[name] for name in names(20, "table")} == {2}
-    assert len(inventories.made) <= MIN_CALLS
+    assert len(inventories.names_read) <= MIN_CALLS
 
 
 async def test_all_services_of_a_cell_share_one_bound() -> None:
@@ -122,37 +125,46 @@ async def test_all_services_of_a_cell_share_one_bound() -> None:
     services = {f"s{number}": names(40, f"s{number}/") for number in range(20)}
     for _ in range(4):
         await inventories.run(**services)
-        assert len(inventories.made) <= MIN_CALLS + 2  # the shares of services are rounded to whole calls
+        assert (
+            len(inventories.names_read) <= MIN_CALLS + 2
+        )  # the shares of services are rounded to whole calls
 
 
 async def test_a_value_that_may_be_reused_takes_no_turn_until_it_is_due() -> None:
     inventories, resources = Inventories(), names(MIN_CALLS)
     await inventories.run_services({"kms": resources}, every=3 * INTERVAL)
-    for number, calls in ((2, 0), (3, 0), (4, MIN_CALLS)):
+    for value, read_count in ((1, 0), (1, 0), (4, MIN_CALLS)):  # the inventories 2, 3 and 4
         values = await inventories.run_services({"kms": resources}, every=3 * INTERVAL)
-        assert (set(values.values()), len(inventories.made)) == ({1 if number < 4 else 4}, calls)
+        assert set(values.values()) == {value}
+        assert len(inventories.names_read) == read_count
 
 
 async def test_a_resource_that_is_due_more_often_is_read_more_often() -> None:
     inventories = Inventories(CallTurns(min_calls=4))
-    reads = dict.fromkeys(names(40, "r"), 0)
+    read_counts = dict.fromkeys(names(40, "r"), 0)
     for _ in range(60):
-        inventories.number, inventories.made = inventories.number + 1, []
+        inventories.number, inventories.names_read = inventories.number + 1, []
         inventories.turns.of("demo").begin(inventories.now, is_bounded=True)
-        for number, name in enumerate(reads):
+        for number, name in enumerate(read_counts):
             await inventories.value_of("demo", name, every=0.0 if number % 4 == 0 else 6 * INTERVAL)
-        for name in inventories.made:
-            reads[name] += 1
-    frequent = [count for number, count in enumerate(reads.values()) if number % 4 == 0]
-    rare = [count for number, count in enumerate(reads.values()) if number % 4]
-    assert min(frequent) > max(rare) >= min(rare) > 0
+        for name in inventories.names_read:
+            read_counts[name] += 1
+    counts_if_due_often = [count for number, count in enumerate(read_counts.values()) if number % 4 == 0]
+    counts_if_due_rarely = [count for number, count in enumerate(read_counts.values()) if number % 4]
+    assert min(counts_if_due_often) > max(counts_if_due_rarely) >= min(counts_if_due_rarely) > 0
 
 
 async def test_a_value_that_may_no_longer_be_reused_is_read_by_the_next_inventory() -> None:
     inventories = Inventories()
-    for every, made in ((0.0, ["a"]), (6 * INTERVAL, []), (6 * INTERVAL, []), (0.0, ["a"]), (0.0, ["a"])):
+    for every, names_read in (
+        (0.0, ["a"]),
+        (6 * INTERVAL, []),
+        (6 * INTERVAL, []),
+        (0.0, ["a"]),
+        (0.0, ["a"]),
+    ):
         await inventories.run_services({"demo": ["a"]}, every)
-        assert inventories.made == made
+        assert inventories.names_read == names_read
 
 
 async def test_calls_about_the_whole_account_need_no_turn() -> None:
@@ -272,29 +284,33 @@ def test_services_that_want_few_calls_get_all_and_the_rest_get_equal_shares(
     assert fair_level(limit, wanted) == expected
 
 
-NewCounts = st.lists(st.integers(0, 30), min_size=1, max_size=5)
-
-
-@given(stay_one=st.integers(1, 60), stay_two=st.integers(0, 60), new=NewCounts, min_calls=st.integers(2, 12))
+@given(
+    lasting_one_count=st.integers(1, 60),
+    lasting_two_count=st.integers(0, 60),
+    short_lived_counts=st.lists(st.integers(0, 30), min_size=1, max_size=5),
+    min_calls=st.integers(2, 12),
+)
 async def test_each_resource_is_read_again_while_other_resources_come_and_go(
-    stay_one: int, stay_two: int, new: list[int], min_calls: int
+    lasting_one_count: int, lasting_two_count: int, short_lived_counts: list[int], min_calls: int
 ) -> None:
     """Lasting resources are read within a bounded number of inventories.
 
-    stay_one, stay_two: the number of lasting resources of the services `one` and `two`. new: how many
-    resources of the service `one` exist in a single inventory, for each inventory in turn.
+    lasting_one_count, lasting_two_count: the number of lasting resources of the services `one` and `two`.
+    short_lived_counts: the numbers of resources of the service `one` that exist in one inventory only; the
+    inventories take the numbers in turn.
     """
     inventories = Inventories(CallTurns(min_calls=min_calls))
-    lasting_one, lasting_two = names(stay_one, "one"), names(stay_two, "two")
-    max_wanted = stay_one + stay_two + max(new) + 1
+    lasting_one, lasting_two = names(lasting_one_count, "one"), names(lasting_two_count, "two")
+    max_wanted = lasting_one_count + lasting_two_count + max(short_lived_counts) + 1
     # In the worst case, each resource waits for one of the turns that repeat earlier calls.
     max_age = int(max_wanted / MIN_SHARE_OF_KNOWN) + 2
     for number in range(2 * max_age):
-        short_lived = names(new[number % len(new)], f"new{number}/")
+        short_lived_count = short_lived_counts[number % len(short_lived_counts)]
+        short_lived = names(short_lived_count, f"new{number}/")
         values = await inventories.run(one=[*short_lived, *lasting_one], two=lasting_two)
         # The number of turns follows from the calls that the previous inventory wanted, also about
         # short-lived resources.
-        assert len(inventories.made) <= max(min_calls, 2 * max_wanted * MIN_SHARE_OF_WANTED) + 3
+        assert len(inventories.names_read) <= max(min_calls, 2 * max_wanted * MIN_SHARE_OF_WANTED) + 3
         if number >= max_age:
             ages = [inventories.number - values[name] for name in (*lasting_one, *lasting_two)]
             assert max(ages, default=0) <= max_age

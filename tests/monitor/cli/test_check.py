@@ -51,7 +51,7 @@ def environment(aws_url: str, **further_variables: str) -> dict[str, str]:
 
 @pytest.fixture
 def check(aws_url: str, empty_folder: Path) -> Check:
-    """Runs `headroom check` in this process against the simulated AWS, by default for SQS only."""
+    """A function that runs `headroom check` in this process against the simulated AWS, by default for SQS."""
 
     def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
         command = ["check", "--config", write_config(empty_folder, config), *arguments]
@@ -69,7 +69,7 @@ def run_check_process(
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def series(result: Result) -> list[dict[str, Any]]:
+def items_of(result: Result) -> list[dict[str, Any]]:
     """Return the series of a report in JSON."""
     items: list[dict[str, Any]] = json.loads(result.stdout)["items"]
     return items
@@ -99,8 +99,8 @@ DENIED_READS = ["ListStreams: no (AccessDenied)"]
 
 
 @pytest.mark.parametrize(
-    ("zones", "failures", "codes"),
-    [  # codes: the exit codes with --fail-on above, near, saturated and none
+    ("zones", "failures", "codes"),  # codes: the exit codes with --fail-on above, near, saturated and none
+    [
         ([], [], (2, 2, 2, 2)),
         ([], DENIED_READS, (2, 2, 2, 2)),
         ([Zone.STALE, Zone.UNOBSERVABLE], DENIED_READS, (2, 2, 2, 2)),
@@ -147,7 +147,8 @@ def test_a_failed_read_outside_the_requested_series_changes_no_exit_code() -> No
         ([], ALLOWED_AND_DENIED, 1),
         (["--fail-on", "none"], ALLOWED_AND_DENIED, 3),
         (["--fail-on", "none", "--allow-blind"], ALLOWED_AND_DENIED, 0),
-        (["--zone", "below", "--top", "1"], "services: [sqs]", 1),  # a series that is not shown counts, too
+        # A series that is not shown changes the exit code, too.
+        (["--zone", "below", "--top", "1"], "services: [sqs]", 1),
         (["--fail-on", "none", "--region", "eu-*"], ALLOWED_AND_DENIED, 0),
     ],
 )
@@ -211,7 +212,7 @@ def test_the_help_says_what_each_exit_code_means() -> None:
 
 def test_json_is_one_document(check: Check) -> None:
     result = check("--format", "json")
-    assert {item["service"] for item in series(result)} == {"sqs"}
+    assert {item["service"] for item in items_of(result)} == {"sqs"}
     assert result.stderr == ""
 
 
@@ -245,17 +246,15 @@ def test_only_requested_series_are_shown(
     arguments: list[str], label: str, values: set[str], check: Check
 ) -> None:
     config = "{services: [sqs, s3], regions: [eu-west-1, us-east-1], accounts: [{name: mine}]}"
-    shown = series(check("--format", "json", *arguments, config=config))
-    assert {item[label] for item in shown} == values
+    items = items_of(check("--format", "json", *arguments, config=config))
+    assert {item[label] for item in items} == values
 
 
 def test_the_option_top_shows_the_most_urgent_series_and_counts_the_rest(check: Check) -> None:
-    all_items, limited = series(check("--format", "json")), check("--format", "json", "--top", "2")
-    assert series(limited) == all_items[:2]
-    left_out = len(all_items) - 2
-    assert (
-        limited.stderr == f"{left_out} more series are not shown: --zone and --top choose what is printed.\n"
-    )
+    all_items, result = items_of(check("--format", "json")), check("--format", "json", "--top", "2")
+    assert items_of(result) == all_items[:2]
+    rest = f"{len(all_items) - 2} more series are not shown"
+    assert result.stderr == f"{rest}: --zone and --top choose what is printed.\n"
 
 
 def test_an_unknown_zone_is_rejected_with_the_nearest_zone() -> None:
@@ -318,9 +317,9 @@ def test_ctrl_c_ends_a_check_in_a_terminal_while_its_progress_bar_is_shown(empty
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=process_end, text=True)
         with process:
             os.close(process_end)
-            shown = ""
-            while "Reading" not in shown:
-                shown += os.read(our_end, 4096).decode()
+            terminal_text = ""
+            while "Reading" not in terminal_text:
+                terminal_text += os.read(our_end, 4096).decode()
             killer = Timer(60, process.kill)
             killer.start()
             process.send_signal(signal.SIGINT)

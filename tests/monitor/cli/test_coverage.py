@@ -118,7 +118,7 @@ def test_a_table_without_quotas_says_that_none_is_known() -> None:
     ]
 
 
-def test_of_many_unread_places_twenty_are_listed_and_the_rest_are_counted() -> None:
+def test_at_most_twenty_unread_places_are_listed_and_the_rest_are_counted() -> None:
     many_unread = {**COVERAGE, "unread": [f"region {number}" for number in range(100)]}
     assert (
         output_of("markdown", many_unread).splitlines()[-1] == "Not read: 80 more; the format json lists all"
@@ -139,7 +139,8 @@ def test_csv_has_no_cell_that_a_spreadsheet_evaluates() -> None:
 
 def test_markdown_escapes_the_column_separator_in_names() -> None:
     lines = output_of("markdown").splitlines()
-    assert "\\|" in lines[2] and lines[7].startswith("4 quotas")
+    assert "\\|" in lines[2]  # the first quota, below the header and the line of dashes
+    assert lines[7].startswith("4 quotas")
     assert lines[-1].startswith("Not read: prod")
 
 
