@@ -28,6 +28,7 @@ from tests.registries import REGISTRY
 ROOT = Path(__file__).parents[3]
 ROLE = "arn:aws:iam::210987654321:role/headroom"
 DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
+# Answers to all questions, as options. A later option of the same name replaces an answer.
 ALL_ANSWERS = ("--accounts", "", "--regions", "eu-west-1", "--notify", "")
 
 
@@ -74,8 +75,8 @@ def test_a_question_in_a_terminal_is_asked_again_after_an_invalid_answer(
     text = output.decode()
     assert "--regions: regions[0]: expected an AWS region, found 'nowhere'" in text
     assert "headroom serve --config own.yaml" in text and "Traceback" not in text
-    secret = empty_folder / "own-receiver-url"
-    assert secret.stat().st_mode & 0o777 == 0o600
+    secret_file = empty_folder / "own-receiver-url"
+    assert secret_file.stat().st_mode & 0o777 == 0o600
     config = read_config(empty_folder / "own.yaml", {}, REGISTRY)
     assert (config.regions, [receiver.name for receiver in config.receivers]) == ((DENIED,), ["on-call"])
 
@@ -192,8 +193,8 @@ def test_a_file_that_cannot_be_written_is_printed_with_the_error(aws_url: str, e
 
 def test_a_wrong_clock_is_reported_in_one_line_with_the_next_step(empty_folder: Path) -> None:
     message = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z"
-    body = f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
-    with denying_server(body + "</ErrorResponse>") as url:
+    error = f"<Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
+    with denying_server(f"<ErrorResponse>{error}</ErrorResponse>") as url:
         result = init(url, *ALL_ANSWERS)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
     assert f"{message} (SignatureDoesNotMatch). Synchronize the clock by NTP" in result.stderr

@@ -18,6 +18,7 @@ from tests.processes import ROOT
 
 DENIED_REGION = "ap-southeast-2"  # the simulated AWS denies all calls in this region
 COMMAND = "from monitor.cli.main import main; main()"
+HIGH_PRICES = "prices: {aws: {per_1000_metrics: 5000}}"  # so that every look back costs more than a dollar
 RunLookback = Callable[..., Result]
 
 
@@ -33,10 +34,13 @@ def environment(aws_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def lookback(aws_url: str, empty_folder: Path) -> RunLookback:
-    """Runs `headroom lookback` on services of the simulated AWS. more: further lines of YAML."""
+    """A function that runs `headroom lookback` on services of the simulated AWS.
 
-    def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", more: str = "") -> Result:
-        config = write_config(empty_folder, f"services: [{services}]\nregions: [{region}]\n{more}")
+    yaml: further lines of the configuration.
+    """
+
+    def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", yaml: str = "") -> Result:
+        config = write_config(empty_folder, f"services: [{services}]\nregions: [{region}]\n{yaml}")
         return CliRunner().invoke(app, ["lookback", "-c", config, *arguments], env=environment(aws_url))
 
     return run
@@ -60,7 +64,9 @@ def test_lookback_finds_past_episodes_and_the_notices_that_would_have_been_sent(
     assert result.exit_code == 0, result.stderr
     report = report_of(result)
     (episode,) = episodes_of(report, "function_reserved_concurrency", "nightly-report")
-    assert 15 <= episode["minutes"] <= 26
+    assert (
+        15 <= episode["minutes"] <= 26
+    )  # its demand is higher for 26 minutes, and throttled in most of them
     assert episode["throttled_minutes"] > 10
     assert episode["throttled_demand"] > 100
     assert episode["alert"]["severity"] == "critical"
@@ -79,22 +85,20 @@ def test_the_price_of_reading_is_printed(lookback: RunLookback) -> None:
 
 
 def test_without_a_terminal_a_price_above_a_dollar_needs_the_option_yes(lookback: RunLookback) -> None:
-    prices = "prices: {aws: {per_1000_metrics: 5000}}"
-    without_yes = lookback("--days", "1", more=prices)
-    assert without_yes.exit_code == 2
-    assert "repeat it with --yes" in without_yes.stderr
-    assert not without_yes.stdout
-    with_yes = lookback("--days", "1", "--yes", more=prices)
-    assert with_yes.exit_code == 0
-    assert "episode" in with_yes.stdout
+    result = lookback("--days", "1", yaml=HIGH_PRICES)
+    assert result.exit_code == 2
+    assert "repeat it with --yes" in result.stderr
+    assert not result.stdout
+    result = lookback("--days", "1", "--yes", yaml=HIGH_PRICES)
+    assert result.exit_code == 0
+    assert "episode" in result.stdout
 
 
 @pytest.mark.parametrize(("answer", "code", "is_read"), [("y", 0, True), ("n", 2, False)])
 def test_in_a_terminal_the_user_is_asked_before_more_than_a_dollar_is_spent(
     aws_url: str, empty_folder: Path, answer: str, code: int, is_read: bool
 ) -> None:
-    prices = "prices: {aws: {per_1000_metrics: 5000}}"
-    config = write_config(empty_folder, f"services: [sqs]\nregions: [us-east-1]\n{prices}\n")
+    config = write_config(empty_folder, f"services: [sqs]\nregions: [us-east-1]\n{HIGH_PRICES}\n")
     terminal, stdin = pty.openpty()
     os.write(terminal, f"{answer}\n".encode())
     try:
@@ -129,7 +133,7 @@ def test_series_are_judged_by_the_configuration_and_by_each_given_band_and_durat
 
 
 def test_the_table_has_series_and_episodes_and_alerts_and_limitations(lookback: RunLookback) -> None:
-    out = lookback("--days", "2").stdout
+    output = lookback("--days", "2").stdout
     for text in (
         "of throttling",
         "Series with episodes",
@@ -138,7 +142,7 @@ def test_the_table_has_series_and_episodes_and_alerts_and_limitations(lookback: 
         "AWS's APIs do not tell limits of the past",
         "thumbnails",
     ):
-        assert text in out, text
+        assert text in output, text
 
 
 def test_html_is_one_document_without_scripts(lookback: RunLookback) -> None:

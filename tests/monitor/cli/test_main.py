@@ -45,7 +45,10 @@ def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
             yield *names, name
 
 
-@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
+ALL_COMMANDS = [*commands(get_command(app))]
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=" ".join)
 def test_the_help_of_every_command_has_an_example(command: tuple[str, ...]) -> None:
     for option in ("--help", "-h"):
         result = headroom(*command, option)
@@ -54,35 +57,36 @@ def test_the_help_of_every_command_has_an_example(command: tuple[str, ...]) -> N
         assert f"Example: headroom {' '.join(command)}" in result.output
 
 
-@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=" ".join)
 def test_no_word_of_a_help_is_broken_or_cut_at_80_columns(command: tuple[str, ...]) -> None:
-    printed = headroom(*command, "--help").output
-    assert max(map(len, printed.splitlines())) <= 80
-    assert "\N{HORIZONTAL ELLIPSIS}" not in printed
-    rows = [re.sub("[<>]=", "", line) for line in printed.splitlines() if line.startswith("│")]
-    assert [row for row in rows if row.count("<") != row.count(">")] == []  # such as <table|json>
+    help_text = headroom(*command, "--help").output
+    assert max(map(len, help_text.splitlines())) <= 80
+    assert "\N{HORIZONTAL ELLIPSIS}" not in help_text
+    rows = [re.sub("[<>]=", "", line) for line in help_text.splitlines() if line.startswith("│")]
+    for row in rows:
+        assert row.count("<") == row.count(">"), row  # a word such as <table|json> is in one row
 
 
-@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=" ".join)
 def test_each_line_of_a_help_is_filled_at_80_columns(command: tuple[str, ...]) -> None:
     description = headroom(*command, "--help").output.partition("╭")[0]
     for paragraph in re.split(r"\n *\n", description):
-        for line, following in pairwise(paragraph.strip().splitlines()):
-            assert len(f"{line.strip()} {following.split()[0]}") > 78  # the next word does not fit
+        for line, next_line in pairwise(paragraph.strip().splitlines()):
+            next_word = next_line.split()[0]
+            assert len(f"{line.strip()} {next_word}") > 78  # a margin of one column at each side
 
 
 @pytest.mark.parametrize(
     "group", [(), *((name,) for name in ("alerts", "catalogue", "config", "dashboards", "stream"))], ids=str
 )
 def test_a_group_of_commands_lists_its_commands(group: tuple[str, ...]) -> None:
-    printed = headroom(*group, "--help").output
-    assert ("--install-completion" in printed) == (not group)
-    listed = re.findall(r"^│ ([a-z][a-z-]*)", printed, re.M)
-    all_commands = [*commands(get_command(app))]
-    expected = {words[len(group)] for words in all_commands if words[: len(group)] == group}
-    assert {*listed} == expected
-    table = printed.partition(" Commands ")[2].partition("╰")[0]
-    assert table.count("\n│") == len(expected)  # each has one line at 80 columns
+    help_text = headroom(*group, "--help").output
+    assert ("--install-completion" in help_text) == (not group)
+    listed_names = re.findall(r"^│ ([a-z][a-z-]*)", help_text, re.M)
+    expected_names = {words[len(group)] for words in ALL_COMMANDS if words[: len(group)] == group}
+    assert {*listed_names} == expected_names
+    table = help_text.partition(" Commands ")[2].partition("╰")[0]
+    assert table.count("\n│") == len(expected_names)  # each command has one line at 80 columns
 
 
 def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
@@ -94,10 +98,11 @@ def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
 
 
 def test_the_summary_of_a_command_is_the_first_paragraph_of_its_help() -> None:
-    texts = [*lazy_commands(get_command(app))]
-    assert len(texts) > 12
-    first_sentences = [" ".join(help_text.partition("\n\n")[0].split()) for _, help_text in texts]
-    assert [summary for summary, _ in texts] == first_sentences
+    summaries_and_helps = [*lazy_commands(get_command(app))]
+    assert summaries_and_helps
+    for summary, help_text in summaries_and_helps:
+        first_paragraph = help_text.partition("\n\n")[0]
+        assert summary == " ".join(first_paragraph.split())
 
 
 def test_headroom_without_a_command_shows_the_help() -> None:
@@ -178,25 +183,19 @@ def test_a_missing_configuration_is_reported_in_one_line() -> None:
 def test_the_configuration_is_read_from_the_current_folder_or_from_the_file_in_the_variable(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_file = headroom("config", "check")
-    assert (without_file.exit_code, without_file.output.startswith("There is no configuration file: ")) == (
-        0,
-        True,
-    )
+    result = headroom("config", "check")
+    assert result.exit_code == 0
+    assert result.output.startswith("There is no configuration file: ")
     (empty_folder / "headroom.yaml").write_text("wrong: 1")
     assert headroom("config", "check").exit_code == 2
-    monkeypatch.setenv(
-        "HEADROOM_CONFIG", file := write_config(empty_folder, "services: [sqs]\nregions: [eu-west-1]")
-    )
-    with_variable = headroom("config", "check")
-    assert (with_variable.exit_code, with_variable.output.splitlines()) == (
-        0,
-        [
-            f"{file} is valid.",
-            "It watches the account of the AWS credentials in eu-west-1: sqs; "
-            "notifies nobody (no `receivers`).",
-        ],
-    )
+    file = write_config(empty_folder, "services: [sqs]\nregions: [eu-west-1]")
+    monkeypatch.setenv("HEADROOM_CONFIG", file)
+    result = headroom("config", "check")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"{file} is valid.",
+        "It watches the account of the AWS credentials in eu-west-1: sqs; notifies nobody (no `receivers`).",
+    ]
 
 
 def test_the_example_is_a_valid_configuration(empty_folder: Path) -> None:
@@ -215,18 +214,21 @@ def test_the_schema_is_json() -> None:
 
 
 def test_a_policy_that_is_too_long_is_printed_in_parts(empty_folder: Path) -> None:
-    whole = headroom("iam-policy")
-    last_part = re.search("with --part 1 to --part ([0-9]+)", whole.stderr)
-    assert last_part, whole.stderr
-    numbers = range(1, int(last_part[1]) + 1)
-    parts = [json.loads(headroom("iam-policy", "--part", str(number)).stdout) for number in numbers]
-    actions = [action for part in parts for statement in part["Statement"] for action in statement["Action"]]
-    statements = json.loads(whole.stdout)["Statement"]
-    assert actions == [action for statement in statements for action in statement["Action"]]
-    assert "A role takes 10 managed policies" in whole.stderr
-    beyond_last = headroom("iam-policy", "--part", "99")
-    assert (beyond_last.exit_code, beyond_last.stdout) == (2, "")
-    assert f"expected at most {last_part[1]}, found 99" in " ".join(beyond_last.stderr.split())
+    def actions_of(policy_text: str) -> list[str]:
+        return [action for part in json.loads(policy_text)["Statement"] for action in part["Action"]]
+
+    whole_policy = headroom("iam-policy")
+    found = re.search("with --part 1 to --part ([0-9]+)", whole_policy.stderr)
+    assert found, whole_policy.stderr
+    part_count = int(found[1])
+    actions_of_parts = []
+    for number in range(1, part_count + 1):
+        actions_of_parts += actions_of(headroom("iam-policy", "--part", str(number)).stdout)
+    assert actions_of_parts == actions_of(whole_policy.stdout)
+    assert "A role takes 10 managed policies" in whole_policy.stderr
+    result = headroom("iam-policy", "--part", "99")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"expected at most {part_count}, found 99" in " ".join(result.stderr.split())
 
 
 def test_the_policy_can_be_limited_to_some_services(empty_folder: Path) -> None:
@@ -241,9 +243,9 @@ def test_the_policy_can_be_limited_to_some_services(empty_folder: Path) -> None:
     ]
     config = write_config(empty_folder, "services: [s3, sqs]")
     assert statement_ids("--config", config, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
-    unconfigured = headroom("iam-policy", "--config", config, "--service", "kinesis")
-    assert (unconfigured.exit_code, unconfigured.stdout) == (2, "")
-    assert "expected services that are configured" in " ".join(unconfigured.stderr.split())
+    result = headroom("iam-policy", "--config", config, "--service", "kinesis")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "expected services that are configured" in " ".join(result.stderr.split())
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
@@ -258,29 +260,29 @@ def test_the_policy_allows_counting_only_for_the_resources_of_chosen_services(em
     # Without --service, the statements of other collectors already allow some of these calls.
     assert {"cognito-idp", "kafka"} <= counted_codes() < counted_codes("--service", "quotas")
     assert "glue" not in counted_codes()
-    requested = write_config(empty_folder, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
+    config = write_config(empty_folder, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
     # Lake Formation lists some resources of Glue's quotas.
-    assert counted_codes("--config", requested) == {"glue", "lakeformation"}
+    assert counted_codes("--config", config) == {"glue", "lakeformation"}
 
 
 def test_the_policy_allows_calls_only_for_the_services_that_are_watched(empty_folder: Path) -> None:
-    def allowed(*arguments: str) -> set[str]:
+    def allowed_actions(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         assert policy["Version"] == "2012-10-17"
         return {action for statement in policy["Statement"] for action in statement["Action"]}
 
-    watched = allowed(
-        "--config", write_config(empty_folder, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
-    )
-    assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < watched
-    assert "s3:ListAllMyBuckets" not in watched
-    assert {"s3:ListAllMyBuckets", "kinesis:ListStreams"} < allowed() - {"ec2:DescribeRegions"}
+    config = write_config(empty_folder, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
+    actions = allowed_actions("--config", config)
+    assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < actions
+    assert "s3:ListAllMyBuckets" not in actions
+    actions_without_config = allowed_actions()
+    assert {"s3:ListAllMyBuckets", "kinesis:ListStreams"} < actions_without_config - {"ec2:DescribeRegions"}
 
 
 def test_the_catalogue_has_the_limit_and_remedy_and_documentation_of_every_signal() -> None:
     text = headroom("catalogue").output
-    listed = json.loads(headroom("catalogue", "--format", "json").output)
-    assert len(listed["items"]) == listed["total"] == len(REGISTRY.signals)
+    catalogue = json.loads(headroom("catalogue", "--format", "json").output)
+    assert len(catalogue["items"]) == catalogue["total"] == len(REGISTRY.signals)
     for known_signal in REGISTRY.signals:
         (entry,) = re.findall(rf"^{re.escape(known_signal.id)}\n((?:  .*\n?)+)", text, re.M)
         assert known_signal.title in entry
@@ -290,10 +292,8 @@ def test_the_catalogue_has_the_limit_and_remedy_and_documentation_of_every_signa
 
 
 def test_the_catalogue_can_be_limited_to_some_services() -> None:
-    chosen = json.loads(
-        headroom("catalogue", "--format", "json", "--service", "s3", "--service", "sqs").output
-    )
-    assert {entry["service"] for entry in chosen["items"]} == {"s3", "sqs"}
+    output = headroom("catalogue", "--format", "json", "--service", "s3", "--service", "sqs").output
+    assert {entry["service"] for entry in json.loads(output)["items"]} == {"s3", "sqs"}
 
 
 def test_the_catalogue_of_an_unknown_service_is_an_error() -> None:
@@ -392,7 +392,7 @@ def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProces
 
 
 def run_and_list_imports(modules: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `headroom` in a new process. The last line of its output lists the imported ones of `modules`."""
+    """Run `headroom` in a new process. The last line of its output lists which of `modules` it imported."""
     return run_before_exit(f"import sys; print(*{{*{modules.split()}}} & sys.modules.keys())", *arguments)
 
 
@@ -448,7 +448,7 @@ UNNEEDED_MODULES = (
 
 
 @pytest.mark.parametrize(
-    ("command", "modules"),
+    ("command", "unneeded_modules"),
     [
         ("--version", "typer pydantic ssl"),
         ("catalogue", f"{UNNEEDED_MODULES} numpy collectors.declaration monitor.config.config"),
@@ -466,11 +466,11 @@ UNNEEDED_MODULES = (
     ],
 )
 def test_a_command_imports_only_what_it_needs(
-    command: str, modules: str, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, unneeded_modules: str, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Commands that call nobody import no client; commands for catalogue entries import no declarations."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
-    result = run_and_list_imports(modules, *command.split())
+    result = run_and_list_imports(unneeded_modules, *command.split())
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, ""), result.stderr
 
 
@@ -484,8 +484,8 @@ def test_services_read_without_declarations_equal_the_services_of_the_registry()
 def test_the_health_check_imports_no_module_of_the_server(command: str) -> None:
     """Containers run the health check every few seconds."""
     # The parser of command lines reads `--address=`; `monitor.cli.main` reads the other form itself.
-    parser = "" if "=" in command else "typer pydantic ssl http.client asyncio json"
-    result = run_and_list_imports(f"aiobotocore fastapi numpy rules {parser}", *command.split())
+    modules_of_parser = "" if "=" in command else "typer pydantic ssl http.client asyncio json"
+    result = run_and_list_imports(f"aiobotocore fastapi numpy rules {modules_of_parser}", *command.split())
     assert "refused" in result.stderr
     assert (result.returncode, result.stdout.strip()) == (1, "")
 
@@ -501,8 +501,8 @@ def test_a_command_that_calls_the_api_imports_no_server(command: str) -> None:
 @pytest.mark.parametrize(("command", "is_enabled"), [("check", True), ("alerts list", False)])
 def test_garbage_is_collected_in_long_commands_only(command: str, is_enabled: bool) -> None:
     """Garbage collection during the imports would take a fifth of the start of a short command."""
-    words = [*command.split(), *(("--service", "ecr") if is_enabled else ("--address", "127.0.0.1:1"))]
-    result = run_before_exit("import gc; print(gc.isenabled())", *words)
+    options = ("--service", "ecr") if command == "check" else ("--address", "127.0.0.1:1")
+    result = run_before_exit("import gc; print(gc.isenabled())", *command.split(), *options)
     assert result.stdout.splitlines()[-1] == str(is_enabled)
 
 

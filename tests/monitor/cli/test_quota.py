@@ -21,7 +21,7 @@ TWO_REGIONS = "regions: [eu-west-1, ap-southeast-2]"
 
 @pytest.fixture
 def run_request(aws_url: str, empty_folder: Path) -> RunRequest:
-    """Runs `headroom quota request` in this process, by default in eu-west-1."""
+    """A function that runs `headroom quota request` in this process, by default in eu-west-1."""
 
     def run(*arguments: str, config: str = "regions: [eu-west-1]", **variables: str) -> Result:
         command = ["quota", "request", "--config", write_config(empty_folder, config), *arguments]
@@ -40,17 +40,14 @@ def test_only_the_command_is_printed_to_stdout(run_request: RunRequest, name: st
 
 
 def test_a_profile_is_part_of_the_command(run_request: RunRequest, empty_folder: Path) -> None:
-    keys = "aws_access_key_id = test\naws_secret_access_key = test\n"
-    (empty_folder / "profiles").write_text(f"[profile mine]\n{keys}")
-    result = run_request(
-        SHARDS, "--to", "30000", AWS_PROFILE="mine", AWS_CONFIG_FILE=str(empty_folder / "profiles")
-    )
-    assert result.stdout == COMMAND.replace("\n", " --profile mine\n")
+    profiles = empty_folder / "profiles"
+    profiles.write_text("[profile mine]\naws_access_key_id = test\naws_secret_access_key = test\n")
+    command_with_profile = COMMAND.replace("\n", " --profile mine\n")
+    result = run_request(SHARDS, "--to", "30000", AWS_PROFILE="mine", AWS_CONFIG_FILE=str(profiles))
+    assert result.stdout == command_with_profile
     config = "{regions: [eu-west-1], accounts: [{profile: mine}]}"
-    result = run_request(
-        SHARDS, "--to", "30000", config=config, AWS_CONFIG_FILE=str(empty_folder / "profiles")
-    )
-    assert result.stdout == COMMAND.replace("\n", " --profile mine\n")
+    result = run_request(SHARDS, "--to", "30000", config=config, AWS_CONFIG_FILE=str(profiles))
+    assert result.stdout == command_with_profile
 
 
 def test_with_the_option_yes_the_request_is_sent(run_request: RunRequest) -> None:
@@ -75,6 +72,7 @@ def test_in_a_region_that_denies_all_calls_the_missing_permission_is_named(run_r
     assert result.stderr == "the credentials lack servicequotas:GetServiceQuota\n"
 
 
+# Arguments, the exit code, and a part of the reason.
 IMPOSSIBLE_REQUESTS = {
     "a pending request": (
         ("apigateway/L-8A5B8E43", "--to", "30k", "--region", "us-east-1"),

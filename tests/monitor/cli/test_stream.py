@@ -38,8 +38,8 @@ async def test_dead_letters_of_a_running_headroom_are_printed_the_newest_first(e
 
 
 async def test_a_refused_connection_is_reported() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as closed_server:
+        port = closed_server.getsockname()[1]
     code, _, errors = await dead_letters(port)
     assert code == 2
     assert "refused" in errors

@@ -1,4 +1,4 @@
-"""Tests of `headroom what-if` with the responses of an API on loopback."""
+"""`headroom what-if` with the responses of an API on loopback."""
 
 import json
 from typing import Any
@@ -30,15 +30,15 @@ ITEM: dict[str, Any] = {
         "to_make_room": "Ask AWS for 5,144 concurrent executions",
     },
 }
-STREAM = ITEM | {
+BROKEN_STREAM = ITEM | {
     "service": "kinesis",
     "signal": "stream_write_bytes",
     "resource": "orders\x1b[31m",
     "kind": "provisioned",
     "remedy": {"action": "change", "command": CHANGE_COMMAND},
 }
-UNBROKEN = ITEM | {"is_broken": False, "remedy": None, "words": ITEM["words"] | {"to_make_room": ""}}
-UNKNOWN = {name: ITEM[name] for name in ("account", "region", "service", "signal", "resource")}
+UNBROKEN_ITEM = ITEM | {"is_broken": False, "remedy": None, "words": ITEM["words"] | {"to_make_room": ""}}
+UNKNOWN_ITEM = {name: ITEM[name] for name in ("account", "region", "service", "signal", "resource")}
 REQUEST = {
     "summary": "Ask AWS for 5,144 of lambda L-B99A9384.",
     "command": REQUEST_COMMAND,
@@ -46,11 +46,11 @@ REQUEST = {
 }
 ANSWER: dict[str, Any] = {
     "summary": "3x the traffic: 2 of 3 series break.",
-    "items": [ITEM, STREAM, UNBROKEN],
+    "items": [ITEM, BROKEN_STREAM, UNBROKEN_ITEM],
     "total": 3,
     "requests": [REQUEST],
     "requests_total": 1,
-    "unknown": [UNKNOWN | {"reason": "not enabled"}] * 6,
+    "unknown": [UNKNOWN_ITEM | {"reason": "not enabled"}] * 6,
     "unknown_total": 6,
     "not_carried": [],
     "not_carried_total": 0,
@@ -82,8 +82,9 @@ def test_the_table_has_a_line_for_each_series_followed_by_remedies() -> None:
 
 
 def test_a_sufficient_pending_request_is_not_repeated() -> None:
-    pending = ANSWER | {"requests": [REQUEST | {"pending_is_enough": True}], "items": [UNBROKEN], "total": 1}
-    assert f"  {REQUEST_COMMAND}" not in output_lines(response=pending)
+    pending_request = REQUEST | {"pending_is_enough": True}
+    response = ANSWER | {"requests": [pending_request], "items": [UNBROKEN_ITEM], "total": 1}
+    assert f"  {REQUEST_COMMAND}" not in output_lines(response=response)
 
 
 def test_json_is_the_response() -> None:

@@ -79,12 +79,12 @@ def test_without_settings_all_keys_have_their_defaults(text: str) -> None:
 
 
 def test_an_account_without_regions_or_services_has_the_top_level_regions_and_services() -> None:
-    watched = read(FULL_CONFIG).monitored_accounts(REGISTRY)
-    assert [account.regions for account in watched] == [
+    accounts = read(FULL_CONFIG).monitored_accounts(REGISTRY)
+    assert [account.regions for account in accounts] == [
         ("eu-west-1", "ap-east-1", "us-east-1"),
         ("all",),
     ]
-    assert [account.services for account in watched] == [("kinesis",), ("kinesis",)]
+    assert [account.services for account in accounts] == [("kinesis",), ("kinesis",)]
 
 
 def test_without_accounts_the_account_of_the_environment_is_watched() -> None:
@@ -97,7 +97,7 @@ def test_without_accounts_the_account_of_the_environment_is_watched() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "band", "limit", "excluded"),  # band: low, high and near
+    ("labels", "band", "limit", "is_excluded"),  # band: low, high and near
     [
         (ORDERS, (0.0, 0.5, 1.0), 0.5, False),
         (ORDERS._replace(region="us-east-1"), (0.3, 0.6, 0.8), 0.5, False),
@@ -106,11 +106,11 @@ def test_without_accounts_the_account_of_the_environment_is_watched() -> None:
     ],
 )
 def test_the_last_matching_override_applies(
-    labels: SelectorLabels, band: tuple[float, ...], limit: float | None, excluded: bool
+    labels: SelectorLabels, band: tuple[float, ...], limit: float | None, is_excluded: bool
 ) -> None:
     config = read(FULL_CONFIG)
     assert tuple(config.band_for(labels).model_dump().values()) == band
-    assert (config.limit_override(labels), config.is_excluded(labels)) == (limit, excluded)
+    assert (config.limit_override(labels), config.is_excluded(labels)) == (limit, is_excluded)
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_a_secret_is_read_and_never_shown(key: str, value: str, tmp_path: Path) 
     config = read(text, {"ID": SECRET}, tmp_path)
     (account,) = config.monitored_accounts(REGISTRY)
     assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
-    for shown in (
+    for text_for_users in (
         repr(config),
         str(config),
         config.model_dump_json(),
         repr(account),
         str(account.external_id_secret),
     ):
-        assert "hunter" not in shown
+        assert "hunter" not in text_for_users
 
 
 def test_the_argument_precedes_the_variable_and_the_variable_precedes_the_file_in_the_folder(
@@ -165,7 +165,7 @@ def test_the_argument_precedes_the_variable_and_the_variable_precedes_the_file_i
     assert read_config(tmp_path / "argument.yaml", variable, REGISTRY).interval == 180
 
 
-def test_the_file_of_a_secret_is_read_beside_the_configuration(tmp_path: Path) -> None:
+def test_the_path_of_the_file_of_a_secret_is_relative_to_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "id").write_text(SECRET)
     file = tmp_path / "h.yaml"
     file.write_text(f"accounts: [{{role_arn: '{ROLE}', external_id_file: id}}]")
@@ -182,12 +182,12 @@ def test_a_file_that_cannot_be_read_or_parsed_is_reported_by_name(
     Path("latin.yaml").write_bytes(b"tags: [caf\xe9]")
     Path("wrong.yaml").write_text("a: 1")
     assert read_config(Path("largest.yaml"), {}, REGISTRY) == Config()
-    problem_of = {}
+    problem_by_file = {}
     for name in ("none.yaml", ".", "big.yaml", "latin.yaml", "wrong.yaml"):
         with pytest.raises(ConfigError) as error:
             read_config(None, {"HEADROOM_CONFIG": name}, REGISTRY)
-        (problem_of[name],) = error.value.problems
-    assert problem_of == {
+        (problem_by_file[name],) = error.value.problems
+    assert problem_by_file == {
         "none.yaml": "none.yaml: cannot be read: No such file or directory",
         ".": ".: cannot be read: expected a file, found a directory",
         "big.yaml": "big.yaml: expected at most 1 MiB, found more",

@@ -1,5 +1,6 @@
 """The key `exclude`: wholly excluded services are not called, and excluded series cost nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ EXCLUDES_SQS = [
 
 
 @pytest.mark.parametrize(("exclude", "is_excluded"), EXCLUDES_SQS)
-def test_a_service_in_a_region_is_excluded_if_all_its_series_are(
+def test_a_service_in_a_region_is_excluded_if_all_its_series_are_excluded(
     exclude: list[dict[str, Any]], is_excluded: bool
 ) -> None:
     assert excludes_all_of(config_with(*exclude).exclude, SQS, REGISTRY) is is_excluded
@@ -79,11 +80,11 @@ def test_excluded_accounts_and_regions_and_services_are_not_monitored(
 
 
 def test_the_value_all_is_not_changed_before_aws_has_listed_the_regions() -> None:
-    watched = config_with({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
-    assert [account.regions for account in watched] == [("all",), ("all",)]
+    accounts = config_with({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
+    assert [account.regions for account in accounts] == [("all",), ("all",)]
 
 
-# Entries of `exclude`, and the reason why an entry excludes nothing; None if it excludes something.
+# An entry of `exclude`, and the reason why it excludes nothing; None if it excludes something.
 INEFFECTIVE_ENTRIES = [
     ({"region": "us-*"}, "no configured region matches 'us-*'"),
     ({"account": "sandbox"}, "no configured account matches 'sandbox'"),
@@ -102,8 +103,11 @@ def test_an_entry_without_effect_is_reported_with_the_reason(
 ) -> None:
     config = config_with(entry, services=["kinesis", "sqs"])
     sentences = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
-    assert len(sentences) == (reason is not None)
-    assert all(sentence.startswith(f"exclude[0] excludes nothing: {reason}") for sentence in sentences)
+    if reason is None:
+        assert sentences == []
+    else:
+        (sentence,) = sentences
+        assert sentence.startswith(f"exclude[0] excludes nothing: {reason}")
 
 
 @pytest.mark.parametrize("regions", ["all", []])
@@ -112,7 +116,7 @@ def test_an_entry_for_regions_or_accounts_that_are_not_known_yet_is_not_reported
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
 
 
-def test_config_check_lists_entries_without_effect(tmp_path: Any) -> None:
+def test_config_check_lists_entries_without_effect(tmp_path: Path) -> None:
     lines = (
         "regions: [eu-west-1]",
         "exclude: [{region: 'ap-*'}]",
@@ -137,9 +141,8 @@ async def test_no_metric_of_an_excluded_series_is_requested() -> None:
     requested_streams = []
 
     def get_metric_data(**params: Any) -> dict[str, Any]:
-        requested_streams.append(
-            params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
-        )
+        (dimension,) = params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"]
+        requested_streams.append(dimension["Value"])
         return {"MetricDataResults": []}
 
     stream_list = {"StreamNames": ["orders", "test-1"], "HasMoreStreams": False}

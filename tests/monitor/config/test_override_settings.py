@@ -19,7 +19,7 @@ from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 WEB = {"signal": "autoscaling.group_max_size", "resource": "web"}  # a group whose size is at its maximum
-STATES = {1: "pending", 2: "firing"}
+STATE_BY_SAMPLE = {1: "pending", 2: "firing"}  # the samples of headroom_alert_state
 BASE_CONFIG = "services: [autoscaling]\nregions: [eu-west-1]\njudge_interval: 1\n"
 
 
@@ -56,12 +56,12 @@ async def test_overridden_durations_apply_after_the_first_inventory_of_a_reload(
     watcher, series = await run_watcher(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
     other_series = [other for other in fleet.series.values() if other.key != series.key]
     assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (10, 1)
-    assert {int(fleet.keep_firing_for[other.slot]) for other in other_series} == {-1}
+    assert {int(fleet.keep_firing_for[other.slot]) for other in other_series} == {-1}  # no override
     watcher, reloaded = await run_watcher(fleet, watcher, {**WEB, "for": 0})
     assert reloaded.slot == series.slot
     assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (0, -1)
     _, reloaded = await run_watcher(fleet, watcher)
-    assert fleet.pending_for[reloaded.slot] == 5
+    assert fleet.pending_for[reloaded.slot] == 5  # minutes, of the catalogue
 
 
 # A group that has had too few instances for hours.
@@ -83,7 +83,7 @@ def configuration_text(web: dict[str, Any], gpu: dict[str, Any]) -> str:
 
 
 def is_overridden(labels: dict[str, str]) -> bool:
-    """Return whether labels are those of `web` or of `gpu`, which the settings are for."""
+    """Return whether the settings of `web` or `gpu` apply to a series with these labels."""
     return (labels["signal"], labels["resource"]) in {
         ("group_max_size", "web"),
         ("capacity_shortfall", "gpu"),
@@ -91,7 +91,10 @@ def is_overridden(labels: dict[str, str]) -> bool:
 
 
 async def have_states(url: str, expected: dict[str, str]) -> bool | None:
-    """Return true if the alerts of `web` and `gpu` have these states, in the API and in /metrics."""
+    """Return true if the alerts of `web` and `gpu` have these states, in the API and in /metrics; else None.
+
+    expected: the state and the severity, by resource.
+    """
     answer, exported = await get(f"{url}/api/v1/alerts"), await get(f"{url}/metrics")
     assert answer and exported
     listed_states = {
@@ -100,7 +103,7 @@ async def have_states(url: str, expected: dict[str, str]) -> bool | None:
         if is_overridden(alert["labels"])
     }
     exported_states = {
-        sample.labels["resource"]: f"{STATES[int(sample.value)]} {sample.labels['severity']}"
+        sample.labels["resource"]: f"{STATE_BY_SAMPLE[int(sample.value)]} {sample.labels['severity']}"
         for family in text_string_to_metric_families(exported.text)
         for sample in family.samples
         if sample.name == "headroom_alert_state" and is_overridden(sample.labels)

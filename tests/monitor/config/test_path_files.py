@@ -1,4 +1,4 @@
-"""Tests of `path_files`: the configuration names files that declare request paths."""
+"""The key `path_files`, which names files that declare request paths."""
 
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def test_file_names_are_relative_to_the_configuration_and_a_pattern_matches_seve
     (tmp_path / "one.yaml").write_text(PATH_FILE)
     for name in ("two", "three"):
         (tmp_path / "paths.d" / f"{name}.yaml").write_text(PATH_FILE.replace("one", name))
-    loaded = path_names(tmp_path, "path_files: [one.yaml, paths.d/*.yaml, ./one.yaml, none/*.yaml]")
-    assert loaded == ["one", "three", "two"]
+    names = path_names(tmp_path, "path_files: [one.yaml, paths.d/*.yaml, ./one.yaml, none/*.yaml]")
+    assert names == ["one", "three", "two"]
     assert path_names(tmp_path, "path_files: []") == []
 
 

@@ -23,7 +23,7 @@ def with_detail(name: str) -> Service:
 
 
 @pytest.mark.parametrize(
-    ("signals", "off"),
+    ("signals", "off_ids"),
     [
         ({}, ["ours.rate", "theirs.rate"]),
         ({"detail": True}, []),
@@ -32,10 +32,10 @@ def with_detail(name: str) -> Service:
         ({"enabled": ["ours.*"]}, ["theirs.rate"]),
     ],
 )
-def test_a_detail_signal_is_off_unless_it_is_enabled(signals: object, off: list[str]) -> None:
+def test_a_detail_signal_is_off_unless_it_is_enabled(signals: object, off_ids: list[str]) -> None:
     two_services = registry()
     config = Config.model_validate({"signals": signals}, context=ConfigContext(registry=two_services))
-    assert [signal.id for signal in config.signals_off(two_services)] == off
+    assert [signal.id for signal in config.signals_off(two_services)] == off_ids
 
 
 def test_signals_of_unmonitored_services_are_not_listed_as_off() -> None:

@@ -24,10 +24,11 @@ from tests.monitor.planning.simulation import SUM_OF_STREAMS
 from tests.telemetries import Telemetries
 
 UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery
+METRIC_DOLLARS = 0.01 / 1000  # for a requested metric
 
 
 def fleet_of_two_streams() -> Fleet:
-    """Return two streams with two metrics each, and a usage without metrics, which costs nothing."""
+    """Return a fleet with two metrics for each of two streams, and a usage without metrics, which is free."""
     fleet = Fleet()
     for name in ("orders", "clicks"):
         add(fleet, key(name))
@@ -38,7 +39,7 @@ def fleet_of_two_streams() -> Fleet:
 def bills_by_labels(
     fleet: Fleet, interval: float = 300, telemetry: Telemetries | None = None
 ) -> tuple[Mapping[LabelValues, Bill], Mapping[LabelValues, Bill]]:
-    """Return the bills by service, and by cell. What no series uses has empty labels."""
+    """Return the bills by service, and by cell. The bill of updates that no series uses has empty labels."""
     measured = (telemetry or Telemetries()).cost.measured()
     prices = telemetry.cost.prices if telemetry else LIST_PRICES_OF_ACCOUNTS
     services, cells = bills(MetricUse.of(fleet, NOW, prices), measured, interval)
@@ -52,7 +53,7 @@ def test_polling_at_a_fifth_of_the_interval_costs_five_times_as_much() -> None:
     services, cells = bills_by_labels(fleet_of_two_streams())
     projected_cost = cells[CELL].projected
     assert (projected_cost.polled_metrics, projected_cost.streamed_metrics) == (4, 0)
-    assert projected_cost.monthly_dollars == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
+    assert projected_cost.monthly_dollars == pytest.approx(4 * METRIC_DOLLARS * SECONDS_PER_MONTH / 300)
     assert {labels: bill.projected.polled_metrics for labels, bill in services.items()} == {
         ("kinesis",): 4,
         ("lambda",): 0,
@@ -61,20 +62,22 @@ def test_polling_at_a_fifth_of_the_interval_costs_five_times_as_much() -> None:
     assert faster[CELL].projected.monthly_dollars == pytest.approx(projected_cost.monthly_dollars * 5)
 
 
-@pytest.mark.parametrize(("interval", "seconds"), [(60, 300), (300, 300), (600, 600)])
-def test_a_metric_of_a_longer_period_is_billed_once_a_period(interval: float, seconds: int) -> None:
+@pytest.mark.parametrize(("interval", "billed_interval"), [(60, 300), (300, 300), (600, 600)])
+def test_a_metric_of_a_longer_period_is_billed_once_a_period(interval: float, billed_interval: int) -> None:
     fleet = Fleet()
-    slow = replace(traffic.of(StreamName="orders"), period=300)
-    add(fleet, key("orders"), usage=per_second(slow), throttled=None)
+    slow_metric = replace(traffic.of(StreamName="orders"), period=300)
+    add(fleet, key("orders"), usage=per_second(slow_metric), throttled=None)
     projected_cost = bills_by_labels(fleet, interval)[1][CELL].projected
     assert projected_cost.polled_metrics == 1
-    assert projected_cost.monthly_dollars == pytest.approx(0.01 / 1000 * SECONDS_PER_MONTH / seconds)
+    assert projected_cost.monthly_dollars == pytest.approx(
+        METRIC_DOLLARS * SECONDS_PER_MONTH / billed_interval
+    )
 
 
 def test_a_metric_that_two_series_share_counts_once() -> None:
     fleet = fleet_of_two_streams()
-    shared = per_second(traffic.of(StreamName=key("orders").id))
-    add(fleet, key("orders", "kinesis.stream_write_records"), usage=shared, throttled=None)
+    usage_of_orders = per_second(traffic.of(StreamName=key("orders").id))
+    add(fleet, key("orders", "kinesis.stream_write_records"), usage=usage_of_orders, throttled=None)
     services, cells = bills_by_labels(fleet)
     assert (services["kinesis",].projected.polled_metrics, cells[CELL].projected.polled_metrics) == (4, 4)
 
@@ -87,7 +90,7 @@ def test_a_streamed_metric_costs_its_updates_instead_of_its_requests() -> None:
     projected_cost = bills_by_labels(fleet)[1][CELL].projected
     assert (projected_cost.polled_metrics, projected_cost.streamed_metrics) == (3, 1)
     assert projected_cost.monthly_dollars == pytest.approx(
-        3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + UPDATE_DOLLARS * SECONDS_PER_MONTH / 60
+        3 * METRIC_DOLLARS * SECONDS_PER_MONTH / 300 + UPDATE_DOLLARS * SECONDS_PER_MONTH / 60
     )
 
 
@@ -160,14 +163,17 @@ def test_changed_prices_apply_only_to_later_requests() -> None:
     assert cell.measured.dollars == pytest.approx(0.115)
 
 
-# The region of an account of each partition.
+# An account in each partition, with its region.
 REGIONS_BY_ACCOUNT = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
 PARTITIONS = {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
 MONTHLY_REQUESTS = 2 * SECONDS_PER_MONTH / 300  # for the two metrics of a stream
 
 
 def fleet_of_partitions(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]:
-    """Return the fleet and the costs of three accounts, each with a stream in its region and in `global`."""
+    """Return the fleet and the telemetry of three accounts with a stream in their region and in `global`.
+
+    Each account has requested 1000 metrics in `global` and made one listing in its region.
+    """
     fleet, telemetry = Fleet(), Telemetries()
     telemetry.cost.set_prices(table)
     telemetry.aws.partitions |= PARTITIONS
@@ -197,13 +203,13 @@ def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_add
     assert services["kinesis",].projected.polled_metrics == 4
     assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * MONTHLY_REQUESTS * 0.01 / 1000)
     assert services["kinesis",].measured.requested == 1000
-    exported = {
+    accounts_in_dollars = {
         sample.labels["aws_account"]
         for family in telemetry.cost.collect()
         for sample in family.samples
         if sample.name == "headroom_estimated_cost_dollars_total"
     }
-    assert exported == {"3"}
+    assert accounts_in_dollars == {"3"}
 
 
 def test_updates_at_an_unknown_price_cost_an_unknown_amount() -> None:
@@ -239,20 +245,17 @@ def test_a_pruned_metric_costs_only_rare_checks_and_its_aggregate_costs_only_whi
     rings = fleet.rings
     rings.cadence[: rings.size] = 5
     has_aggregate = rings.bound[: rings.size] != NO_BOUND
-    before = bills_by_labels(fleet)[1][CELL].projected
-    assert (before.polled_metrics, before.pruned_metrics, before.pruned_dollars) == (
-        9,  # two of each stream, and the aggregate
-        0,
-        0,
-    )
+    full_cost = bills_by_labels(fleet)[1][CELL].projected
+    assert full_cost.polled_metrics == 9  # two of each stream, and the aggregate
+    assert (full_cost.pruned_metrics, full_cost.pruned_dollars) == (0, 0)
     rings.pruned[: rings.size] = has_aggregate
     services, cells = bills_by_labels(fleet)
-    after = cells[CELL].projected
-    saved = 4 * 0.01 / 1000 * SECONDS_PER_MONTH / 60 * (1 / 5 - 1 / PRUNED_INTERVAL)
-    assert after.pruned_metrics == 4
-    assert after.pruned_dollars == pytest.approx(saved)
-    assert after.monthly_dollars == pytest.approx(before.monthly_dollars - saved)
-    assert services["kinesis",].projected == after
+    pruned_cost = cells[CELL].projected
+    saved_dollars = 4 * METRIC_DOLLARS * SECONDS_PER_MONTH / 60 * (1 / 5 - 1 / PRUNED_INTERVAL)
+    assert pruned_cost.pruned_metrics == 4
+    assert pruned_cost.pruned_dollars == pytest.approx(saved_dollars)
+    assert pruned_cost.monthly_dollars == pytest.approx(full_cost.monthly_dollars - saved_dollars)
+    assert services["kinesis",].projected == pruned_cost
     rings.pruned[: rings.size] = False
     # The aggregate, which the series of all four streams use, is read no longer.
     rings.cadence[: rings.size][rings.use_count[: rings.size] == 4] = NOT_READ
@@ -265,15 +268,18 @@ def test_idle_metrics_cost_less_and_their_listing_is_billed() -> None:
         add(fleet, key(str(number)), throttled=None)
     rings = fleet.rings
     rings.cadence[: rings.size] = rings.cadence_if_active[: rings.size] = 15
-    before = bills_by_labels(fleet)[1][CELL].projected
-    assert (before.idle_metrics, before.idle_dollars, before.listed_dollars) == (0, 0, 0)
+    full_cost = bills_by_labels(fleet)[1][CELL].projected
+    assert (full_cost.idle_metrics, full_cost.idle_dollars, full_cost.listed_dollars) == (0, 0, 0)
     rings.idle_since[:3], rings.cadence[:3] = 1, 60
-    fleet.monthly_lists[CELL] = 2922.0
+    fleet.monthly_lists[CELL] = 3000.0
+    listing_dollars = 3000 * 0.01 / 1000
     services, cells = bills_by_labels(fleet)
-    after = cells[CELL].projected
-    saved = 3 * 0.01 / 1000 * SECONDS_PER_MONTH / 60 * (1 / 15 - 1 / 60)
-    assert after.idle_metrics == 3
-    assert after.idle_dollars == pytest.approx(saved)
-    assert after.listed_dollars == pytest.approx(0.02922)
-    assert after.monthly_dollars == pytest.approx(before.monthly_dollars - saved + 0.02922)
-    assert services["cloudwatch",].projected.monthly_dollars == pytest.approx(0.02922)
+    idle_cost = cells[CELL].projected
+    saved_dollars = 3 * METRIC_DOLLARS * SECONDS_PER_MONTH / 60 * (1 / 15 - 1 / 60)
+    assert idle_cost.idle_metrics == 3
+    assert idle_cost.idle_dollars == pytest.approx(saved_dollars)
+    assert idle_cost.listed_dollars == pytest.approx(listing_dollars)
+    assert idle_cost.monthly_dollars == pytest.approx(
+        full_cost.monthly_dollars - saved_dollars + listing_dollars
+    )
+    assert services["cloudwatch",].projected.monthly_dollars == pytest.approx(listing_dollars)

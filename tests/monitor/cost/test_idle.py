@@ -1,4 +1,4 @@
-"""Tests of idle purchases and of the amount of each that can be released."""
+"""Idle purchases, and the amount of each that can be released."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.monitor.report.scans import add_used_series, scan_report, stream
 MIB = 2.0**20
 UNPRICED_REGION, PRICED_REGION = "eu-west-1", "us-east-1"
 HOURS_PER_MONTH = 365.25 * 24 / 12
+SHARD_DOLLARS = 0.015  # an hour, in PRICED_REGION
 
 
 def purchases_of(fleet: Fleet) -> list[IdlePurchase]:
@@ -27,17 +28,19 @@ def add_stream(
 ) -> None:
     """Add a stream with a number of shards.
 
-    runs: the minutes and the utilization of each period, as in `add_used_series`. This is
-    the utilization of the limit on bytes; that of the limit on records is half as high.
+    runs: the minutes and the utilization of each period, as in `add_used_series`. The utilization is that of
+    the limit on bytes; that of the limit on records is half as high.
     """
     add_used_series(fleet, stream(name, region), *runs, limit=shard_count * MIB)
-    halves = [(length, value / 2) for length, value in runs]
-    add_used_series(fleet, stream(name, region, "stream_write_records"), *halves, limit=shard_count * 1000)
+    record_runs = [(minutes, utilization / 2) for minutes, utilization in runs]
+    add_used_series(
+        fleet, stream(name, region, "stream_write_records"), *record_runs, limit=shard_count * 1000
+    )
 
 
 @pytest.mark.parametrize(
     ("shard_count", "runs", "spare"),
-    [  # with the shards that are left, the peak is at 55 %, the middle of the band, or below
+    [  # with the shards that remain, the peak is at 55 %, the middle of the band, or below
         (8, [(180, 0.08)], 6),
         (8, [(180, 0.30)], 3),
         (8, [(90, 0.50), (90, 0.08)], 0),  # 8 * 0.5 / 0.55 = 7.3 shards are needed: none can be released
@@ -53,13 +56,13 @@ def test_after_the_proposed_reduction_the_peak_is_at_most_in_the_middle_of_the_b
 ) -> None:
     fleet = Fleet()
     add_stream(fleet, "audit", shard_count, *runs)
-    idle = purchases_of(fleet)
-    assert [purchase.spare_text for purchase in idle] == (
-        [f"{spare} shard{'s' if spare > 1 else ''}"] if spare else []
-    )
-    assert [purchase.monthly_dollars for purchase in idle] == (
-        [pytest.approx(spare * 0.015 * HOURS_PER_MONTH)] if spare else []
-    )
+    purchases = purchases_of(fleet)
+    if not spare:
+        assert purchases == []
+    else:
+        (purchase,) = purchases
+        assert purchase.spare_text == ("1 shard" if spare == 1 else f"{spare} shards")
+        assert purchase.monthly_dollars == pytest.approx(spare * SHARD_DOLLARS * HOURS_PER_MONTH)
 
 
 def test_signals_of_one_purchase_are_one_finding() -> None:
@@ -71,15 +74,15 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
     add_used_series(
         fleet, stream("audit/shardId-000000000000", PRICED_REGION, "shard_write_bytes"), (180, 0.2), limit=MIB
     )
-    (idle,) = purchases_of(fleet)
-    assert (idle.name, idle.bought_text, idle.peak_text, idle.spare_text) == (
+    (purchase,) = purchases_of(fleet)
+    assert (purchase.name, purchase.bought_text, purchase.peak_text, purchase.spare_text) == (
         "audit",
         "8 shards",
         "30 %",
         "3 shards",
     )
-    assert idle.price_text == "$0.015 an hour per shard in us-east-1"
-    assert idle.price_source == "https://aws.amazon.com/kinesis/data-streams/pricing/"
+    assert purchase.price_text == "$0.015 an hour per shard in us-east-1"
+    assert purchase.price_source == "https://aws.amazon.com/kinesis/data-streams/pricing/"
 
 
 def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
@@ -120,15 +123,15 @@ def test_streams_of_one_name_in_two_regions_are_two_purchases() -> None:
 def test_a_purchase_of_a_global_service_has_the_price_of_its_home_region() -> None:
     fleet = Fleet()
     add_used_series(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED_REGION)
-    (idle,) = purchases_of(fleet)
-    assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour per shard in us-east-1")
+    (purchase,) = purchases_of(fleet)
+    assert (purchase.key.region, purchase.price_text) == ("global", "$0.015 an hour per shard in us-east-1")
 
 
 def test_an_unknown_price_is_shown_as_unknown() -> None:
     fleet = Fleet()
     add_stream(fleet, "audit", 8, (180, 0.08), region=UNPRICED_REGION)
-    (idle,) = purchases_of(fleet)
-    assert (idle.spare_text, idle.monthly_dollars, idle.price_text, idle.price_source) == (
+    (purchase,) = purchases_of(fleet)
+    assert (purchase.spare_text, purchase.monthly_dollars, purchase.price_text, purchase.price_source) == (
         "6 shards",
         None,
         "price not known for eu-west-1",
@@ -145,13 +148,13 @@ def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     fleet = Fleet()
     unpriced, arguments = unpriced_series()
     add_used_series(fleet, unpriced, (180, 0.2), **arguments)
-    (idle,) = purchases_of(fleet)
-    assert (idle.name, idle.bought_text, idle.peak_text) == (
+    (purchase,) = purchases_of(fleet)
+    assert (purchase.name, purchase.bought_text, purchase.peak_text) == (
         "etl/live",
         "a limit of 150 operations/s",
         "20 %",
     )
-    assert (idle.spare_text, idle.monthly_dollars, idle.price_text) == (
+    assert (purchase.spare_text, purchase.monthly_dollars, purchase.price_text) == (
         "",
         None,
         "price not known",
@@ -163,8 +166,8 @@ def test_an_idle_purchase_whose_limit_is_an_override_has_no_price() -> None:
     add_used_series(
         fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE
     )
-    (idle,) = purchases_of(fleet)
-    assert (idle.bought_text, idle.monthly_dollars, idle.price_text) == (
+    (purchase,) = purchases_of(fleet)
+    assert (purchase.bought_text, purchase.monthly_dollars, purchase.price_text) == (
         "a limit of 8 MiB/s",
         None,
         "price not known",

@@ -1,4 +1,4 @@
-"""Tests of the service to which each requested metric and each streamed update is charged."""
+"""The service to which each requested metric and each streamed update is charged."""
 
 import pytest
 
@@ -21,10 +21,10 @@ NOT_READ = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
 def test_every_metric_of_a_collector_is_charged_to_one_service() -> None:
     for collector in REGISTRY.collectors:
         for metric in collector.metrics:
-            requested = metric_query(metric.of(Name='"Dimensions"'))
-            owner = DECLARED.owners[metric.namespace, metric.name]
-            assert list(METRIC_SERVICES.count([requested])) == [owner]
-            assert owner in REGISTRY.services
+            query = metric_query(metric.of(Name='"Dimensions"'))
+            service = DECLARED.owners[metric.namespace, metric.name]
+            assert list(METRIC_SERVICES.count([query])) == [service]
+            assert service in REGISTRY.services
 
 
 def test_a_requested_metric_is_charged_to_the_service_that_reads_it() -> None:
@@ -34,8 +34,8 @@ def test_a_requested_metric_is_charged_to_the_service_that_reads_it() -> None:
         ("AWS/EC2", "CPUUtilization"),
         ("AWS/Nosuch", "Metric"),
     ]
-    requested = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
-    assert METRIC_SERVICES.count(requested) == {"kinesis": 2, "autoscaling": 1, "": 1}
+    queries = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
+    assert METRIC_SERVICES.count(queries) == {"kinesis": 2, "autoscaling": 1, "": 1}
 
 
 async def test_an_update_is_charged_once_to_the_service_that_reads_it_or_to_none() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the advice on which metrics to stream and which to poll."""
+"""The advice on which metrics to stream and which to poll."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -45,7 +45,7 @@ def fleet_of(metrics: Mapping[Metric, Sequence[int] | None], cadence: int = 1) -
     return fleet
 
 
-async def advice(
+async def advice_for(
     fleet: Fleet, interval: float = 60, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS
 ) -> list[StreamAdvice]:
     """Return the advice on streaming for a fleet that is polled at an interval."""
@@ -65,32 +65,32 @@ ABSENT_IS_UNKNOWN = replace(traffic, name="Gauge", zero_when_absent=False)
 
 
 async def test_metrics_polled_each_minute_cost_less_as_a_stream() -> None:
-    (advised,) = await advice(
+    (advice,) = await advice_for(
         fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("b"): EVERY_OTHER_MINUTE})
     )
-    assert (advised.account, advised.region, advised.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
-    assert (advised.names, advised.metric_count) == ([traffic.name], 2)
-    assert advised.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
-    assert advised.streamed_dollars == pytest.approx(1.5 * ALWAYS_STREAMED)
-    assert advised.saved_dollars == pytest.approx(advised.polled_dollars - advised.streamed_dollars)
+    assert (advice.account, advice.region, advice.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
+    assert (advice.names, advice.metric_count) == ([traffic.name], 2)
+    assert advice.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
+    assert advice.streamed_dollars == pytest.approx(1.5 * ALWAYS_STREAMED)
+    assert advice.saved_dollars == pytest.approx(advice.polled_dollars - advice.streamed_dollars)
 
 
 async def test_no_stream_is_advised_for_metrics_that_are_polled_seldom() -> None:
-    assert await advice(fleet_of({metric_of_stream("a"): EVERY_MINUTE}, cadence=5)) == []
-    assert await advice(fleet_of({metric_of_stream("a"): EVERY_MINUTE}), interval=300) == []
+    assert await advice_for(fleet_of({metric_of_stream("a"): EVERY_MINUTE}, cadence=5)) == []
+    assert await advice_for(fleet_of({metric_of_stream("a"): EVERY_MINUTE}), interval=300) == []
 
 
 async def test_a_stream_is_advised_for_metrics_that_seldom_have_points() -> None:
     metrics = {metric_of_stream(str(n), ABSENT_IS_ZERO): [7] if n == 0 else NO_MINUTE for n in range(10)}
-    (advised,) = await advice(fleet_of(metrics, cadence=5))
-    assert advised.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
-    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
+    (advice,) = await advice_for(fleet_of(metrics, cadence=5))
+    assert advice.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
+    assert advice.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
 
 
 async def test_a_metric_without_points_stays_polled_unless_absence_is_zero() -> None:
     # A name is not streamed if none of its metrics has a point.
-    assert await advice(fleet_of({metric_of_stream("a", ABSENT_IS_ZERO): NO_MINUTE})) == []
-    (advised,) = await advice(
+    assert await advice_for(fleet_of({metric_of_stream("a", ABSENT_IS_ZERO): NO_MINUTE})) == []
+    (advice,) = await advice_for(
         fleet_of(
             {
                 metric_of_stream("a", ABSENT_IS_UNKNOWN): EVERY_OTHER_MINUTE,
@@ -98,7 +98,7 @@ async def test_a_metric_without_points_stays_polled_unless_absence_is_zero() -> 
             }
         )
     )
-    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)
+    assert advice.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)
 
 
 async def test_only_the_metric_names_that_are_cheaper_to_stream_are_advised() -> None:
@@ -106,34 +106,34 @@ async def test_only_the_metric_names_that_are_cheaper_to_stream_are_advised() ->
         {metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("a", ABSENT_IS_UNKNOWN): EVERY_MINUTE}
     )
     fleet.rings.cadence[fleet.metrics(CELL)[metric_query(metric_of_stream("a", ABSENT_IS_UNKNOWN))]] = 15
-    (advised,) = await advice(fleet)
-    assert (advised.names, advised.metric_count) == ([traffic.name], 1)
+    (advice,) = await advice_for(fleet)
+    assert (advice.names, advice.metric_count) == ([traffic.name], 1)
 
 
 async def test_additional_statistics_of_a_metric_cost_another_update() -> None:
     maximum, percentile = replace(traffic, stat="Maximum"), replace(traffic, stat="p99")
-    (advised,) = await advice(
+    (advice,) = await advice_for(
         fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("a", maximum): EVERY_MINUTE})
     )
-    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
-    (advised,) = await advice(
+    assert advice.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
+    (advice,) = await advice_for(
         fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("a", percentile): EVERY_MINUTE})
     )
-    assert advised.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
+    assert advice.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
 
 
 async def test_no_stream_is_advised_for_longer_periods_or_other_partitions_or_streamed_metrics() -> None:
-    assert await advice(fleet_of({replace(metric_of_stream("a"), period=300): EVERY_MINUTE})) == []
+    assert await advice_for(fleet_of({replace(metric_of_stream("a"), period=300): EVERY_MINUTE})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))
-    assert await advice(fleet, prices=AccountPrices(partitions={ACCOUNT: "aws-cn"})) == []
+    assert await advice_for(fleet, prices=AccountPrices(partitions={ACCOUNT: "aws-cn"})) == []
     fleet = fleet_of({metric_of_stream("a"): EVERY_MINUTE})
     rows: Ints = np.array([0], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
     fleet.rings.mark_read(rows, NOW - 1)
-    assert await advice(fleet) == []
+    assert await advice_for(fleet) == []
 
 
 async def test_metrics_whose_points_are_unknown_are_assumed_to_have_a_point_each_minute() -> None:
-    (advised,) = await advice(fleet_of({metric_of_stream("a"): None}))
-    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
+    (advice,) = await advice_for(fleet_of({metric_of_stream("a"): None}))
+    assert advice.streamed_dollars == pytest.approx(ALWAYS_STREAMED)

@@ -66,8 +66,8 @@ def test_each_signal_has_the_alerts_of_its_kind_of_limit(service: Service) -> No
     severities: dict[str, dict[str, list[str]]] = {name: {} for name in service.signals}
     for rule in rules(service.service):
         if "alert" in rule:
-            by_alert = severities[rule["labels"]["signal"]]
-            by_alert.setdefault(rule["alert"], []).append(rule["labels"]["severity"])
+            severities_by_alert = severities[rule["labels"]["signal"]]
+            severities_by_alert.setdefault(rule["alert"], []).append(rule["labels"]["severity"])
     assert severities == {
         signal.name: {
             "HeadroomSaturated": ["critical", *(["info"] if signal.unverified else [])],
@@ -121,7 +121,7 @@ async def test_rules_and_dashboards_query_only_exported_families(directory: str,
     assert queried_names <= await exported_metric_names(tmp_path / "headroom.db")
 
 
-def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
+def test_the_commands_write_into_the_given_folder(tmp_path: Path) -> None:
     invoke = CliRunner().invoke
     address = "https://wiki.example/runbooks"
     result = invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbooks", address])
@@ -130,8 +130,8 @@ def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
         REGISTRY.services.values(), address
     )
     assert invoke(app, ["dashboards", "docs", "--out", str(tmp_path / "site")]).exit_code == 0
-    written = [*(tmp_path / "site").rglob("*.md")]
-    assert {path.relative_to(tmp_path / "site").as_posix() for path in written} == {
+    paths = [*(tmp_path / "site").rglob("*.md")]
+    assert {path.relative_to(tmp_path / "site").as_posix() for path in paths} == {
         "catalogue.md",
         *(f"runbooks/{name}.md" for name in ("headroom", *REGISTRY.services)),
     }
@@ -146,7 +146,7 @@ def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
     ],
 )
 def test_the_rules_link_to_the_runbooks_of_the_configured_server(
-    links: str, address: str, tmp_path: Any
+    links: str, address: str, tmp_path: Path
 ) -> None:
     (tmp_path / "h.yaml").write_text(f"regions: [eu-west-1]\n{links}")
     options = ("--out", str(tmp_path / "rules"), "--config", str(tmp_path / "h.yaml"))
@@ -155,7 +155,7 @@ def test_the_rules_link_to_the_runbooks_of_the_configured_server(
     assert f"runbook_url: {address}/kinesis.md#kinesisstream_write_bytes" in text
 
 
-def test_an_output_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:
+def test_an_output_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = CliRunner().invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "file")])
     assert result.exit_code == 2

@@ -94,14 +94,14 @@ def test_panels_have_distinct_ids_and_a_title_and_the_chosen_data_source(board: 
 
 @each_board
 def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
-    covered = [
+    covered_cells = [
         (x, y)
         for panel in board["panels"]
         for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
         for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
     ]
-    assert len(set(covered)) == len(covered)
-    assert max(x for x, _ in covered) < 24
+    assert len(set(covered_cells)) == len(covered_cells)
+    assert max(x for x, _ in covered_cells) < 24  # the columns of Grafana's grid
 
 
 @each_board
@@ -119,9 +119,9 @@ def test_panels_link_to_variables_of_the_series_dashboard_or_to_headroom_s_page(
 
 @each_board
 def test_a_dashboard_links_to_the_other_dashboards_and_to_headroom_s_page(board: dict[str, Any]) -> None:
-    others, page = board["links"]
-    assert (others["type"], others["tags"]) == ("dashboards", ["headroom"])
-    assert (page["type"], page["url"]) == ("link", "${headroom}")
+    dashboards_link, page_link = board["links"]
+    assert (dashboards_link["type"], dashboards_link["tags"]) == ("dashboards", ["headroom"])
+    assert (page_link["type"], page_link["url"]) == ("link", "${headroom}")
 
 
 def test_the_panels_of_the_overview_have_links() -> None:
@@ -137,7 +137,7 @@ def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> No
 
 
 @each_board
-def test_no_panel_shows_zero_where_no_series_is_monitored(board: dict[str, Any]) -> None:
+def test_no_panel_shows_zero_if_no_series_is_monitored(board: dict[str, Any]) -> None:
     queries = [target["expr"] for panel in panels(board) for target in panel["targets"]]
     assert not [expr for expr in queries if "vector(0)" in expr]
 
@@ -153,7 +153,8 @@ def test_the_legend_of_a_line_without_samples_says_so(board: dict[str, Any]) -> 
 
 def test_the_times_until_a_limit_are_a_fan() -> None:
     """The area between the lines of the 10 % and 90 % percentiles is filled, and no other."""
-    (panel,) = [each for each in panels(boards()["series.json"]) if each["title"].startswith("Time until")]
+    series_panels = panels(boards()["series.json"])
+    (panel,) = [panel for panel in series_panels if panel["title"].startswith("Time until")]
     (target,) = panel["targets"]
     assert target["legendFormat"] == "{{percentile}}" and "by (resource, percentile)" in target["expr"]
     (override,) = panel["fieldConfig"]["overrides"]
@@ -171,9 +172,9 @@ def test_the_dashboard_of_a_family_has_a_row_for_each_service_and_queries_no_oth
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
     assert rows == [f"{service.title} ({service.service})" for service in services]
     queries = " ".join(target["expr"] for panel in panels(board) for target in panel["targets"])
-    selected = {*re.findall(r'aws_service=~"([^"]*)"', queries)}
+    service_patterns = {*re.findall(r'aws_service=~"([^"]*)"', queries)}
     names = [service.service for service in services]
-    assert selected == {"|".join(names), *names}
+    assert service_patterns == {"|".join(names), *names}
 
 
 def test_every_service_has_a_row_in_exactly_one_dashboard() -> None:

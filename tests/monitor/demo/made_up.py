@@ -67,7 +67,7 @@ signals:
   deepest: {resource: cluster, usage: DeepestQueue, hard_limit: true}
 """
 
-# What the catalogue's entries of all signals have in common.
+# The fields that the catalogue's entries of all signals share.
 COMMON_ENTRY = {
     "title": "Share",
     "kind": "fixed",
@@ -124,7 +124,7 @@ regions:
 
 
 def registry() -> Registry:
-    """Return a registry with this service alone."""
+    """Return a registry with only the made-up service."""
     collector = collector_of(parse_declaration(DECLARATION, "brokers.yaml"))
     signals: dict[str, Any] = {
         name: COMMON_ENTRY | {"unit": unit} | ({"default": {"value": default}} if default else {})

@@ -27,7 +27,7 @@ from rules.arrays import Float64s, Floats
 TOLERANCE = 0.01  # relative
 ROUNDING = 1e-6  # absolute
 MIN_KNOWN_MINUTES = 100  # of the past three hours
-LAST_HOURS = np.arange(-170, 0)  # minutes before the start
+LAST_HOURS = np.arange(-170, 0)  # the minutes that Headroom surely read, counted from the start
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,14 @@ def _deviations(
 ) -> list[str]:
     """Return the first minutes in which judged values differ from the story by more than the tolerance."""
     low, high = _range_in_period(series, expected, minutes)
-    deviates = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
+    is_too_low = judged < low * (1 - TOLERANCE) - ROUNDING
+    is_too_high = judged > high * (1 + TOLERANCE) + ROUNDING
     is_known = ~np.isnan(judged)
     if is_known.sum() < MIN_KNOWN_MINUTES:
         return [f"{series.name}: only {is_known.sum()} minutes are known"]
     return [
         f"{series.name} in minute {minutes[index]}: {judged[index]} instead of {low[index]} to {high[index]}"
-        for index in np.flatnonzero(deviates & is_known)[:3]
+        for index in np.flatnonzero((is_too_low | is_too_high) & is_known)[:3]
     ]
 
 
@@ -139,14 +140,12 @@ def _range_in_period(
 ) -> tuple[Float64s, Float64s]:
     """Return, for each minute, the story's lowest and highest value in any period that contains the minute.
 
-    A period is that of the usage's metric with the longest one.
+    The length of a period is the longest period of the usage's metrics.
     """
     usage = series.observed.usage
-    length = (
-        max((metric.period for metric in usage.metrics), default=60) // 60 if isinstance(usage, Usage) else 1
-    )
-    # A period may start in any minute.
-    values_around = expected(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(
-        len(minutes), -1
-    )
+    periods = [metric.period for metric in usage.metrics] if isinstance(usage, Usage) else []
+    period_minutes = max(periods, default=60) // 60
+    # A period may start in any minute, so it may contain as many minutes before or after this one.
+    minutes_around = np.add.outer(minutes, np.arange(1 - period_minutes, period_minutes))
+    values_around = expected(minutes_around.ravel()).reshape(minutes_around.shape)
     return values_around.min(axis=1), values_around.max(axis=1)

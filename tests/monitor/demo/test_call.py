@@ -1,4 +1,4 @@
-"""Tests of parsing requests: in several threads, of clients that sign alike, and with slashes in paths."""
+"""Parsing requests: in several threads, of clients that sign alike, and with slashes in paths."""
 
 import sys
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ SIGNED_HEADERS = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-we
 @pytest.fixture
 def fast_thread_switches() -> Iterator[None]:
     """Switch threads as often as possible."""
-    before = sys.getswitchinterval()
+    default_interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
-    sys.setswitchinterval(before)
+    sys.setswitchinterval(default_interval)
 
 
 @pytest.mark.usefixtures("fast_thread_switches")
@@ -56,7 +56,7 @@ def test_clients_that_sign_alike_are_distinguished_by_the_version_of_their_api()
         assert call and call.name == (client, "DescribeLoadBalancers")
 
 
-def test_a_slash_within_a_parameter_in_the_path_does_not_end_it() -> None:
+def test_a_slash_within_a_parameter_in_the_path_does_not_end_the_parameter() -> None:
     headers = {"Authorization": SIGNED_HEADERS["Authorization"].replace("lambda", "kafka")}
     url = with_encoded_slashes("http://localhost/v1/clusters/arn%3Acluster%2Fmedia%2F1/nodes?maxResults=5")
     call = parse_call(Request.from_primitives("GET", url, headers, b""))

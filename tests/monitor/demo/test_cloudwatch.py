@@ -1,4 +1,4 @@
-"""Tests GetMetricData and ListMetrics: in this process where the clock matters, else with a client."""
+"""GetMetricData and ListMetrics: in this process if the clock matters, else with a client."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -45,7 +45,7 @@ def query(name: str, stat: str = "Sum", namespace: str = "AWS/Kinesis", **dimens
 def get_results(
     *queries: Mapping[str, Any], first: int = -180, end: int = 1, **options: Any
 ) -> list[dict[str, Any]]:
-    """Return the results at NOW for the minutes from START + `first` to START + `end`, without the last."""
+    """Return the results at NOW for the minutes from START + `first` to before START + `end`."""
     request = {
         "MetricDataQueries": queries,
         "StartTime": (START + first) * 60,
@@ -58,7 +58,7 @@ def get_results(
 
 
 def values(*args: Any, **dimensions: str) -> list[float]:
-    """Return the values of a metric, the oldest first."""
+    """Return the values of a metric, the oldest first. args, dimensions: arguments of `query`."""
     return list(get_results(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
 
 
@@ -117,16 +117,16 @@ def test_each_statistic_follows_from_the_reports_of_a_minute() -> None:
         for stat in ("Sum", "SampleCount", "Average", "Maximum")
     }
     assert events == {"Sum": 15000, "SampleCount": 15000, "Average": 1, "Maximum": 1}
-    written = {
+    written_bytes = {
         stat: values("IncomingBytes", stat, StreamName="orders")[0]
         for stat in ("Sum", "SampleCount", "Average")
     }
-    assert written["Sum"] == written["SampleCount"] * written["Average"]
+    assert written_bytes["Sum"] == written_bytes["SampleCount"] * written_bytes["Average"]
     assert values("IncomingBytes", "p99", StreamName="orders") == []
 
 
 @pytest.mark.parametrize(
-    "unknown",
+    "unknown_query",
     [
         query("IncomingBytes"),  # fewer dimensions
         query("IncomingBytes", StreamName="orders", ShardId="shardId-000000000000"),  # more dimensions
@@ -134,8 +134,8 @@ def test_each_statistic_follows_from_the_reports_of_a_minute() -> None:
         query("NoSuchMetric", StreamName="orders"),
     ],
 )
-def test_a_metric_is_found_by_its_exact_identity_only(unknown: dict[str, Any]) -> None:
-    assert get_results(unknown)[0]["Values"] == []
+def test_a_metric_is_found_by_its_exact_identity_only(unknown_query: dict[str, Any]) -> None:
+    assert get_results(unknown_query)[0]["Values"] == []
 
 
 def test_a_stream_that_fell_silent_has_no_later_points() -> None:
@@ -146,10 +146,10 @@ def test_a_stream_that_fell_silent_has_no_later_points() -> None:
 def test_recently_active_metrics_had_a_point_within_three_hours() -> None:
     cloudwatch = DemoCloudWatch(REGION)
 
-    def streams(now: float, **metric_query: str) -> set[str]:
-        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **metric_query}
-        found = cloudwatch.list_metrics(params, now)["Metrics"]
-        return {dimension["Value"] for metric in found for dimension in metric["Dimensions"]}
+    def streams(now: float, **further_params: str) -> set[str]:
+        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **further_params}
+        metrics = cloudwatch.list_metrics(params, now)["Metrics"]
+        return {dimension["Value"] for metric in metrics for dimension in metric["Dimensions"]}
 
     assert streams(NOW, RecentlyActive="PT3H") == {"orders", "gone"}
     assert streams(NOW + 90 * 60, RecentlyActive="PT3H") == {"orders"}
@@ -165,15 +165,16 @@ def test_a_past_minute_keeps_its_value_and_different_minutes_have_different_valu
         "StartTime": (START - 180) * 60,
         "EndTime": (START + 60) * 60,
     }
-    results = [
-        orjson.loads(DemoCloudWatch(region).get_metric_data(request, NOW + 60 * minutes_later))[
-            "MetricDataResults"
-        ][0]
-        for minutes_later in (0, 1)
-    ]
-    assert results[1]["Timestamps"][1:] == results[0]["Timestamps"]
-    assert results[1]["Values"][1:] == results[0]["Values"]
-    assert len(set(results[1]["Values"])) > 100
+
+    def result_at(now: float) -> dict[str, Any]:
+        response = orjson.loads(DemoCloudWatch(region).get_metric_data(request, now))
+        (result,) = response["MetricDataResults"]
+        return dict(result)
+
+    result, result_a_minute_later = result_at(NOW), result_at(NOW + 60)
+    assert result_a_minute_later["Timestamps"][1:] == result["Timestamps"]
+    assert result_a_minute_later["Values"][1:] == result["Values"]
+    assert len(set(result["Values"])) > 100
 
 
 def with_period(period: int, metric_query: dict[str, Any]) -> dict[str, Any]:
@@ -196,8 +197,8 @@ def test_a_longer_period_has_the_statistic_of_its_minutes(
 
 
 def test_a_period_has_a_point_if_one_of_its_minutes_has_one() -> None:
-    (gone,) = get_results(with_period(300, query("IncomingBytes", "Average", StreamName="gone")))
-    assert gone["Timestamps"][0] == (START - 100) * 60.0
+    (result,) = get_results(with_period(300, query("IncomingBytes", "Average", StreamName="gone")))
+    assert result["Timestamps"][0] == (START - 100) * 60.0
 
 
 def test_expressions_and_periods_of_seconds_and_more_than_500_queries_are_rejected() -> None:
@@ -211,18 +212,19 @@ def test_expressions_and_periods_of_seconds_and_more_than_500_queries_are_reject
 
 def request_for(*queries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a request for the last three hours."""
-    numbered = [{**metric_query, "Id": f"q{n}"} for n, metric_query in enumerate(queries)]
+    queries_with_ids = [{**metric_query, "Id": f"q{n}"} for n, metric_query in enumerate(queries)]
     end = np.datetime64("now", "m").item()
-    return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
+    start = end - np.timedelta64(180, "m").item()
+    return {"MetricDataQueries": queries_with_ids, "StartTime": start, "EndTime": end}
 
 
 async def test_a_real_client_gets_the_same_500_metrics_of_three_hours_twice(aws: ClientFactory) -> None:
     request = request_for(*[query("IncomingBytes", StreamName="audit")] * 500)
     async with aws("cloudwatch") as client:
-        once = (await client.get_metric_data(**request))["MetricDataResults"]
-        again = (await client.get_metric_data(**request))["MetricDataResults"]
-    assert once == again
-    assert [len(result["Values"]) for result in once] == [180] * 500
+        first_results = (await client.get_metric_data(**request))["MetricDataResults"]
+        second_results = (await client.get_metric_data(**request))["MetricDataResults"]
+    assert first_results == second_results
+    assert [len(result["Values"]) for result in first_results] == [180] * 500
 
 
 async def test_errors_reach_a_real_client_with_their_code(aws: ClientFactory) -> None:

@@ -42,14 +42,14 @@ async def test_points_of_streamed_namespaces_reach_the_fleet_and_a_wrong_key_is_
     ):
         assert not await DemoFirehose(cloudwatch, endpoint.url, "wrong").deliver(session, minutes)
         assert await DemoFirehose(cloudwatch, endpoint.url, KEYS[0]).deliver(session, minutes)
+    minute_array = np.array(minutes, np.int32)
     rows_by_metric = fleet.metrics((ACCOUNT, REGION.name))
-    minute_array = np.arange(START - 5, START, dtype=np.int32)
     incoming_rows = np.full(5, rows_by_metric[metric_query(INCOMING)], np.int32)
     incoming = cloudwatch.metrics["AWS/Kinesis", "IncomingBytes", frozenset({("StreamName", "orders")})]
     expected = incoming.values("Sum", np.arange(-5, 0), 1)
     np.testing.assert_allclose(fleet.rings.at(incoming_rows, minute_array), expected, rtol=1e-6)
     concurrency_rows = np.full(5, rows_by_metric[metric_query(CONCURRENCY)], np.int32)
-    assert np.isnan(fleet.rings.at(concurrency_rows, minute_array)).all()  # left to polling
+    assert np.isnan(fleet.rings.at(concurrency_rows, minute_array)).all()  # Lambda's metrics are polled
     assert CONCURRENCY.namespace not in firehose.STREAMED_NAMESPACES
 
 

@@ -1,4 +1,4 @@
-"""Tests that Headroom accepts the commands that the demo prints."""
+"""The commands that the demo prints, which Headroom must accept."""
 
 import shlex
 import sys

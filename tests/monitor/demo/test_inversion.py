@@ -1,4 +1,4 @@
-"""Tests of inverted formulas: the values found for a usage's metrics give that usage."""
+"""Inverted formulas: the values found for a usage's metrics give that usage."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -107,10 +107,10 @@ def test_the_values_found_for_a_usage_give_the_usage(data: st.DataObject) -> Non
 # Examples with constant values.
 
 
-def found_values(usage: Usage, target: float, **set_before: float) -> dict[str, float]:
-    """Return the values found for a usage's metrics. set_before: the values that were set before."""
+def found_values(usage: Usage, target: float, **given_values: float) -> dict[str, float]:
+    """Return the values found for a usage's metrics. given_values: the values of some metrics, by name."""
     values = MetricValues()
-    for name, value in set_before.items():
+    for name, value in given_values.items():
         values.functions[metric(name)] = constant(value)
     values.follow(usage, constant(target))
     return {
@@ -128,7 +128,7 @@ A, B, C = map(metric, "ABC")
 
 
 @pytest.mark.parametrize(
-    ("usage", "set_before", "expected"),  # the values with which the usage is 30
+    ("usage", "given_values", "expected"),  # expected: the values with which the usage is 30
     [
         (per_second(A), {}, {"A": 60 * 30}),
         (total(A, B, C), {}, {"A": 10, "B": 10, "C": 10}),
@@ -148,10 +148,10 @@ A, B, C = map(metric, "ABC")
         (total(difference(B, A), A), {}, {"A": 15, "B": 30}),
     ],
 )
-def test_metrics_that_are_not_set_share_the_remainder_of_the_usage(
-    usage: Usage, set_before: dict[str, float], expected: dict[str, float]
+def test_metrics_without_a_given_value_share_the_remainder_of_the_usage(
+    usage: Usage, given_values: dict[str, float], expected: dict[str, float]
 ) -> None:
-    assert found_values(usage, 30.0, **set_before) == pytest.approx(expected)
+    assert found_values(usage, 30.0, **given_values) == pytest.approx(expected)
 
 
 def test_metrics_have_no_values_in_minutes_without_data() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the demo's narrator on machines of any speed, which are simulated by a clock and a fleet."""
+"""The demo's narrator on machines of any speed, which are simulated by a clock and a fleet."""
 
 import io
 from collections.abc import Callable
@@ -24,12 +24,16 @@ KEY = Key("123456789012", "us-east-1", SERVICE, SIGNAL, "sales")
 
 @dataclass
 class SlowHeadroom:
-    """A fleet that shows the effects of each scene `delay` seconds after it began."""
+    """A fleet that shows each effect of a scene after a delay.
+
+    delay: the seconds from a scene, or from one of its effects, to the next effect. begun_scenes: the scenes
+    that began. effects: the time of each effect to come, in seconds, and a function that applies it.
+    """
 
     delay: float
     now: float = 0.0
     fleet: Fleet = field(default_factory=Fleet)
-    begun: list[Scene] = field(default_factory=list)
+    begun_scenes: list[Scene] = field(default_factory=list)
     effects: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,14 +48,14 @@ class SlowHeadroom:
     async def sleep(self, seconds: float) -> None:
         """Advance the clock, and apply the effects that are due."""
         self.now += seconds
-        due = [effect for due_at, effect in self.effects if due_at <= self.now]
+        due_effects = [effect for due_at, effect in self.effects if due_at <= self.now]
         self.effects = [(due_at, effect) for due_at, effect in self.effects if due_at > self.now]
-        for effect in due:
-            effect()
+        for apply_effect in due_effects:
+            apply_effect()
 
     async def begin(self, scene: Scene) -> None:
         """Begin a scene, and schedule its effects."""
-        self.begun.append(scene)
+        self.begun_scenes.append(scene)
         effect_by_scene = {Scene.RISE: self._rise, Scene.THROTTLED: self._throttle, Scene.RAISED: self._raise}
         self.effects.append((self.now + self.delay, effect_by_scene[scene]))
 
@@ -62,7 +66,7 @@ class SlowHeadroom:
     def _forecast(self) -> None:
         self.fleet.reach_probability[self.slot] = 0.9
         self.fleet.reach_minutes[self.slot] = int(self.now // 60) + 4
-        self.fleet.history_bins[self.slot] = 1344
+        self.fleet.history_bins[self.slot] = 14 * 96  # the quarters of an hour of a fortnight
 
     def _throttle(self) -> None:
         ended_forecast = notification("Not forecast", status="resolved", labels=KEY.labels, alert_id="2")
@@ -71,7 +75,7 @@ class SlowHeadroom:
         self.effects.append((self.now + self.delay, lambda: self._receive("It is throttled", "firing")))
 
     def _raise(self) -> None:
-        self.limit = 4.0  # Headroom knows it once it reads it
+        self.limit = 4.0  # the fleet has this limit after `read_limit`
 
     def read_limit(self, key: Key) -> None:
         """Read the limit as AWS returns it; the alert ends when a raised limit is read."""
@@ -86,7 +90,7 @@ class SlowHeadroom:
 
 
 @pytest.mark.parametrize("delay", [0.0, 5.0, 400.0])
-async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(delay: float) -> None:
+async def test_the_scenes_are_told_in_order_however_long_headroom_takes_to_see_them(delay: float) -> None:
     headroom, out = SlowHeadroom(delay), io.StringIO()
     narrator = Narrator(
         headroom.fleet,
@@ -99,7 +103,7 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
         started=0.0,
     )
     await narrator.tell()
-    assert headroom.begun == [scene for scene in SCENES if SCENES[scene].is_change]
+    assert headroom.begun_scenes == [scene for scene in SCENES if SCENES[scene].is_change]
     assert [*narrator.seen] == [*SCENES]
     times = np.array([*narrator.seen.values()])
     assert (times >= [settings.after for settings in SCENES.values()]).all()
@@ -117,5 +121,5 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
     positions = [text.index(excerpt) for excerpt in excerpts]
     assert positions == sorted(positions)
     if not delay:
-        latest = [settings.after + LIMIT_READ_INTERVAL + 1 for settings in SCENES.values()]
-        assert (times <= latest).all()
+        latest_times = [settings.after + LIMIT_READ_INTERVAL + 1 for settings in SCENES.values()]
+        assert (times <= latest_times).all()

@@ -1,4 +1,4 @@
-"""Tests of every operation that collectors use, called with a real client over HTTP."""
+"""Every operation that collectors use, called with a real client over HTTP."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ POLICY_ACTIONS = {
     for action in statement["Action"]
 }
 NOT_IN_POLICY = ("DescribePolicies", "RequestServiceQuotaIncrease")  # no collector calls them
-DENIALS = {
+DENIAL_CODES = {  # by service; all others: AccessDeniedException
     "ec2": "UnauthorizedOperation",
     "autoscaling": "AccessDenied",
     "elbv2": "AccessDenied",
@@ -146,12 +146,12 @@ OPERATIONS = (
 async def ids_by_parameter(aws: ClientFactory) -> dict[str, str]:
     """Return the ids of APIs and usage plans by their names in angle brackets, as in OPERATIONS."""
     async with aws("apigateway") as client:
-        rest = (await client.get_rest_apis())["items"] + (await client.get_usage_plans())["items"]
+        rest_apis = (await client.get_rest_apis())["items"]
+        usage_plans = (await client.get_usage_plans())["items"]
     async with aws("apigatewayv2") as client:
-        http = (await client.get_apis())["Items"]
-    return {f"<{item['name']}>": item["id"] for item in rest} | {
-        f"<{item['Name']}>": item["ApiId"] for item in http
-    }
+        http_apis = (await client.get_apis())["Items"]
+    ids = {f"<{item['name']}>": item["id"] for item in (*rest_apis, *usage_plans)}
+    return ids | {f"<{item['Name']}>": item["ApiId"] for item in http_apis}
 
 
 @pytest.mark.parametrize("case", OPERATIONS, ids=str)
@@ -188,7 +188,9 @@ async def test_every_call_in_the_denied_region_is_denied(aws: ClientFactory, cas
     async with aws(case.service, DENIED_REGION) as client:
         with pytest.raises(ClientError) as error_info:
             await getattr(client, xform_name(case.operation))(**case.params)
-    assert error_info.value.response["Error"]["Code"] == DENIALS.get(case.service, "AccessDeniedException")
+    assert error_info.value.response["Error"]["Code"] == DENIAL_CODES.get(
+        case.service, "AccessDeniedException"
+    )
     assert error_info.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     action = str(error_info.value).partition("to perform: ")[2].split()[0]
     assert action in POLICY_ACTIONS or case.operation in NOT_IN_POLICY
@@ -215,7 +217,9 @@ async def test_calls_of_services_that_the_demo_does_not_know_are_denied_in_the_d
     assert error_info.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: ClientFactory) -> None:
+async def test_get_caller_identity_is_answered_in_the_region_that_denies_all_other_calls(
+    aws: ClientFactory,
+) -> None:
     async with aws("sts", DENIED_REGION) as client:
         assert (await client.get_caller_identity())["Account"] == "123456789012"
 
@@ -301,18 +305,18 @@ async def test_the_quotas_of_a_declared_service_have_the_values_of_the_catalogue
 
 
 async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quotas(aws: ClientFactory) -> None:
-    declared = REGISTRY.quotas(REGISTRY.service_names)
+    declared_quotas = REGISTRY.quotas(REGISTRY.service_names)
     listed_values: dict[Quota, float] = {}
     async with aws("service-quotas") as client:
-        for service in sorted({quota.service for quota in declared}):
+        for service in sorted({quota.service for quota in declared_quotas}):
             quotas = (await client.list_aws_default_service_quotas(ServiceCode=service))["Quotas"]
             listed_values |= {
                 Quota(service=service, code=quota["QuotaCode"]): quota["Value"] for quota in quotas
             }
-    assert declared <= listed_values.keys()
+    assert declared_quotas <= listed_values.keys()
     gp3_storage = REGISTRY.signal("ebs", "storage_gp3")
     assert gp3_storage.quota and gp3_storage.default
-    assert listed_values[gp3_storage.quota] * 2**40 == gp3_storage.default.value
+    assert listed_values[gp3_storage.quota] * 2**40 == gp3_storage.default.value  # TiB and bytes
 
 
 async def test_the_credentials_of_a_role_read_the_resources_of_its_account(aws: ClientFactory) -> None:

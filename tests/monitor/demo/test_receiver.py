@@ -1,4 +1,4 @@
-"""Tests of the built-in receiver of the demo, over HTTP."""
+"""The built-in receiver of the demo, over HTTP."""
 
 import re
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Tests of the environment and the configuration of the demo."""
+"""The environment and the configuration of the demo."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def settings() -> dict[str, Any]:
     return demo_settings("http://127.0.0.1:9", "127.0.0.1:4070", "journal.db", "http://127.0.0.1:10")
 
 
-def test_the_environment_of_the_demo_keeps_access_keys_of_the_stream_and_loses_aws_settings() -> None:
+def test_the_environment_of_the_demo_has_access_keys_of_the_stream_but_no_settings_of_aws() -> None:
     environ = {ACCESS_KEYS_VARIABLE: "mine, other", "AWS_PROFILE": "prod"}
     isolate_environment(environ)
     assert access_keys_from(environ) == ("mine", "other")
@@ -33,11 +33,11 @@ def test_the_demo_generates_an_access_key_of_the_stream_if_none_is_configured() 
     assert len(access_keys) == 2
 
 
-def test_the_demo_monitors_the_simulated_services_and_those_with_stories() -> None:
-    services = demo_config(settings()).services
-    with_stories = {file.stories.service for file in read_story_files(STORY_FOLDER)}
-    assert with_stories <= {*services} <= {*REGISTRY.service_names}
-    assert {*services} - with_stories == {*SIMULATED_SERVICES} - with_stories
+def test_the_demo_monitors_the_simulated_services_and_the_services_with_stories() -> None:
+    monitored_services = {*demo_config(settings()).services}
+    services_with_stories = {file.stories.service for file in read_story_files(STORY_FOLDER)}
+    assert monitored_services <= {*REGISTRY.service_names}
+    assert monitored_services == {*SIMULATED_SERVICES} | services_with_stories
 
 
 def test_the_only_configured_receiver_is_the_receiver_of_the_demo() -> None:

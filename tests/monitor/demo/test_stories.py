@@ -1,4 +1,4 @@
-"""Tests that the series of the demo's declared services follow their stories."""
+"""The series of the demo's declared services, which follow their stories."""
 
 import time
 from pathlib import Path
@@ -54,12 +54,11 @@ async def test_a_service_with_a_declaration_and_stories_needs_no_code() -> None:
         for region, storied_series in series
         for difference in served_stories.differences(served, region, storied_series)
     ] == []
-    values = {
-        f"{row.key.signal} {row.key.resource}": (row.usage, row.limit, row.source)
-        for row in served.report.rows
-    }
-    assert values["nodes media"] == (3, 4, "quota_applied")
-    assert values["nodes private"][0] is None
+    rows = {f"{row.key.signal} {row.key.resource}": row for row in served.report.rows}
+    nodes_of_media = rows["nodes media"]
+    assert (nodes_of_media.usage, nodes_of_media.limit) == (3, 4)
+    assert nodes_of_media.source == "quota_applied"
+    assert rows["nodes private"].usage is None
     assert any(
         "ListNodes" in failure and "private" in failure for failure in served.report.failures.by_failure
     ), served.report.failures
@@ -87,6 +86,6 @@ async def test_a_service_has_a_story_within_the_band_and_one_near_or_above_its_l
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_file_of_stories_has_the_name_of_a_declared_service(file: StoryFile) -> None:
-    declared = {path.stem for path in Path(collectors.__file__).parent.glob("*.yaml")}
-    assert file.stories.service in declared
+    declared_services = {path.stem for path in Path(collectors.__file__).parent.glob("*.yaml")}
+    assert file.stories.service in declared_services
     assert file.name == f"{file.stories.service}.yaml"

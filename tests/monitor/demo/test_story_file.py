@@ -1,4 +1,4 @@
-"""Tests that problems of stories are reported with file and line, all at once."""
+"""The problems of stories, which are reported with file and line, all at once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,10 +69,10 @@ async def test_valid_stories_have_no_problems() -> None:
 async def test_a_mistake_is_reported_with_its_line(original: str, replacement: str, expected: str) -> None:
     text = made_up.STORIES.replace(original, replacement, 1)
     reported = await problems(text)
-    line = line_of(text, replacement)  # or the line before, where the answer may start
-    assert any(
-        problem.startswith((f"{line}:", f"{line - 1}:")) and expected in problem for problem in reported
-    ), reported
+    line = line_of(text, replacement)
+    line_starts = (f"{line}:", f"{line - 1}:")  # the answer that has the mistake may start a line earlier
+    problems_of_line = [problem for problem in reported if problem.startswith(line_starts)]
+    assert any(expected in problem for problem in problems_of_line), reported
 
 
 async def test_a_call_without_an_answer_is_a_problem() -> None:
@@ -94,8 +94,14 @@ async def test_each_region_of_the_demo_that_is_not_denied_needs_stories() -> Non
 
 
 async def test_all_problems_are_reported_at_once() -> None:
-    text = made_up.STORIES.replace("mean: 0.55", "men: 0.55").replace("NodeInfoList: []", "NodeInfo: []")
-    assert len(await problems(text.replace("io media", "io medium"))) >= 2
+    text = made_up.STORIES
+    for original, replacement in (
+        ("mean: 0.55", "men: 0.55"),
+        ("NodeInfoList: []", "NodeInfo: []"),
+        ("io media", "io medium"),
+    ):
+        text = text.replace(original, replacement)
+    assert len(await problems(text)) >= 2
 
 
 async def test_two_files_may_share_an_answer_but_not_contradict_each_other() -> None:
@@ -118,8 +124,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "add-a-service.md").read_text()
 
 def file_on_page(path: str) -> bytes:
     """Return a file of the example on the page for contributors."""
-    _, _, text_from_file_on = PAGE.partition(f"`{path}`:\n\n```yaml\n")
-    return text_from_file_on.partition("```")[0].encode()
+    _, _, file_and_rest = PAGE.partition(f"`{path}`:\n\n```yaml\n")
+    return file_and_rest.partition("```")[0].encode()
 
 
 async def test_the_example_for_contributors_is_valid() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the metrics that follow from stories, in each minute and in longer periods."""
+"""The metrics that follow from stories, in each minute and in longer periods."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ async def test_minutes_without_events_have_no_point() -> None:
 
 async def test_the_story_of_a_signal_without_a_limit_is_in_the_unit_of_its_usage() -> None:
     surge, quiet = await values("FailedConnections", "Sum", "builds")
-    assert surge == pytest.approx(4 * 60)
+    assert surge == pytest.approx(4 * 60)  # 4 failures a second
     assert np.isnan(quiet)
 
 
@@ -57,7 +57,8 @@ async def test_a_usage_that_cannot_exceed_its_limit_stays_within_it() -> None:
 
 
 async def test_a_metric_of_series_without_stories_is_a_small_share_of_the_lowest_of_their_limits() -> None:
-    assert (await values("ClientConnections", "Sum", "private") < 0.1 * 50 * 60).all()
+    lowest_limit = 50 * 60  # connections a minute
+    assert (await values("ClientConnections", "Sum", "private") < 0.1 * lowest_limit).all()
 
 
 async def test_only_the_statistics_that_signals_read_have_values() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the demo's story stream, minute by minute, as scenes begin."""
+"""The demo's story stream, minute by minute, while scenes begin."""
 
 from dataclasses import dataclass, field
 
@@ -29,7 +29,10 @@ class ScriptedStream:
         self.scenes.begin(scene, self.now)
 
     def accepted_and_throttled(self, minute: int) -> tuple[float, float]:
-        """Return accepted and throttled demand as shares of the unraised limit. minute: since START."""
+        """Return the accepted and the throttled demand of a minute, as shares of the first limit.
+
+        minute: counted from START.
+        """
         minutes = np.array([minute])
         return self.stream.accepted(minutes)[0, 0], self.stream.excess(minutes, 1.0)[0, 0]
 

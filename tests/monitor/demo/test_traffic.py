@@ -1,4 +1,4 @@
-"""Tests of the demo's traffic: the demand of each minute."""
+"""The demo's traffic: the demand of each minute."""
 
 import numpy as np
 from hypothesis import given
@@ -24,11 +24,11 @@ minutes = st.integers(-(10**6), 10**6)
 
 @given(traffics, st.text(), minutes, st.integers(1, 50))
 def test_the_demand_of_a_minute_does_not_depend_on_the_window(
-    traffic: Traffic, name: str, first: int, length: int
+    traffic: Traffic, name: str, first_minute: int, length: int
 ) -> None:
-    window = np.arange(first, first + length)
-    by_minute = np.array([traffic.demand(name, window[i : i + 1])[0] for i in range(length)])
-    np.testing.assert_array_equal(traffic.demand(name, window), by_minute)
+    window = np.arange(first_minute, first_minute + length)
+    demand_of_single_minutes = [traffic.demand(name, np.array([minute]))[0] for minute in window]
+    np.testing.assert_array_equal(traffic.demand(name, window), demand_of_single_minutes)
 
 
 @given(traffics, st.text(), minutes)
@@ -53,7 +53,7 @@ def test_a_surge_takes_the_first_minutes_of_each_hour() -> None:
     np.testing.assert_allclose(demand, [0.5, 0.875, 1.25, 1.25, 0.5, 0.5, 0.5, 1.25])
 
 
-def test_growth_starts_over_after_twelve_hours() -> None:
+def test_growth_starts_again_at_its_low_three_hours_before_and_nine_hours_after_the_start() -> None:
     traffic = Traffic(mean=0.5, daily=0.0, noise=0.0, growth=0.1)
     demand = traffic.demand("shipments", np.array([-180, 0, 60, 539, 540]))
     np.testing.assert_allclose(demand, [0.2, 0.5, 0.6, 0.5 + 0.1 * 539 / 60, 0.2])

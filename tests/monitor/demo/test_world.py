@@ -1,4 +1,4 @@
-"""Tests that the resources of the world have the utilization that their comments describe."""
+"""The resources of the world, which have the utilization that their comments describe."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def utilization_by_minute(
 ) -> Callable[[], np.ndarray]:
     """Return a function that returns the utilization in each minute; sums are converted to rates per second.
 
-    identity: region, namespace and name of the metric.
+    identity: the region, the namespace and the name of the metric.
     """
     seconds = 60 if stat == "Sum" else 1
     return lambda: demo_metric(*identity, **dimensions).values(stat, MINUTES, 1) / seconds / limit
@@ -151,11 +151,11 @@ UTILIZATIONS = {
 
 @pytest.mark.parametrize("name", UTILIZATIONS)
 def test_a_resource_has_the_expected_lowest_and_highest_utilization(name: str) -> None:
-    utilization, lowest, highest = UTILIZATIONS[name]
-    values = utilization()
-    assert not np.isnan(values).any()
-    assert lowest[0] <= values.min() <= lowest[1]
-    assert highest[0] <= values.max() <= highest[1]
+    compute_utilization, range_of_lowest, range_of_highest = UTILIZATIONS[name]
+    utilization = compute_utilization()
+    assert not np.isnan(utilization).any()
+    assert range_of_lowest[0] <= utilization.min() <= range_of_lowest[1]
+    assert range_of_highest[0] <= utilization.max() <= range_of_highest[1]
 
 
 def test_a_stream_is_throttled_within_the_first_ten_minutes() -> None:
@@ -173,9 +173,9 @@ def test_an_account_is_near_its_api_throttle() -> None:
     http_requests = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiId="partners").values(
         "Sum", MINUTES, 1
     )
-    total = (rest_requests + http_requests) / 60
-    assert total.min() > 8500
-    assert total.max() < 10_000
+    requests_per_second = (rest_requests + http_requests) / 60
+    assert requests_per_second.min() > 8500
+    assert requests_per_second.max() < 10_000  # the limit of the account
 
 
 @pytest.mark.parametrize(
@@ -193,25 +193,25 @@ def test_some_metrics_of_throttled_demand_are_above_0(identity: tuple[str, str, 
 
 
 def test_a_queue_has_had_no_points_for_hours() -> None:
-    silent = demo_metric(IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="partner-callbacks")
-    published = MINUTES[~np.isnan(silent.values("Sum", MINUTES, 1))]
-    assert published.max() < -120
+    metric = demo_metric(IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="partner-callbacks")
+    minutes_with_points = MINUTES[~np.isnan(metric.values("Sum", MINUTES, 1))]
+    assert minutes_with_points.max() < -120
 
 
 def test_the_demo_has_no_metrics_that_a_bucket_or_group_does_not_enable() -> None:
-    without_metrics = {
+    buckets_without_metrics = {
         bucket.name
         for region in WORLD.values()
         for bucket in region.resources_of(DemoBucket)
         if not bucket.filters
     }
-    assert without_metrics == {"backups", "legal-archive"}
+    assert buckets_without_metrics == {"backups", "legal-archive"}
     metrics = [metric for service in SERVICES for metric in service.metrics(WORLD[IRELAND])]
-    assert not [metric for metric in metrics if metric.dimensions.get("BucketName") in without_metrics]
-    workers = {
+    assert not buckets_without_metrics & {metric.dimensions.get("BucketName") for metric in metrics}
+    namespaces_of_workers = {
         metric.namespace for metric in metrics if metric.dimensions.get("AutoScalingGroupName") == "workers"
     }
-    assert workers == {"AWS/EC2"}
+    assert namespaces_of_workers == {"AWS/EC2"}
 
 
 def test_the_world_is_large_enough_and_its_metrics_are_unambiguous() -> None:
@@ -219,19 +219,19 @@ def test_the_world_is_large_enough_and_its_metrics_are_unambiguous() -> None:
     assert len([region for region in WORLD.values() if region.resources]) >= 2
     assert [region.name for region in WORLD.values() if region.denied] == ["ap-southeast-2"]
     for region in WORLD.values():
-        identities = Counter(
+        count_by_identity = Counter(
             (metric.namespace, metric.name, frozenset(metric.dimensions.items()))
             for service in SERVICES
             for metric in service.metrics(region)
         )
-        assert not [identity for identity, times in identities.items() if times > 1]
+        assert max(count_by_identity.values(), default=1) == 1, count_by_identity.most_common(1)
 
 
 def test_a_week_has_two_quiet_days() -> None:
     minutes = np.arange(-14 * 1440, 0)
     demand = Traffic(mean=0.6, daily=0.0, noise=0.0, weekly=0.3).demand("views", minutes)
-    quiet_days = np.count_nonzero(demand < 0.35) / 1440
-    assert quiet_days / 2 == pytest.approx(2, abs=0.2)  # of each of the two weeks
+    quiet_days_of_two_weeks = np.count_nonzero(demand < 0.35) / 1440
+    assert quiet_days_of_two_weeks / 2 == pytest.approx(2, abs=0.2)
     assert demand.max() == pytest.approx(0.6)
 
 

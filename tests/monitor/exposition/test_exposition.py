@@ -1,4 +1,4 @@
-"""The exposition of a fleet; rendering only the changed parts equals rendering all."""
+"""The exposition of a fleet: its samples, and that rendering the changed parts alone changes no byte."""
 
 import asyncio
 from dataclasses import replace
@@ -42,23 +42,23 @@ GROUP_LABELS = {
     "signal": "stream_write_bytes",
 }
 ORDERS_LABELS = {**GROUP_LABELS, "resource": "orders"}
-PER_SERIES = {family.name for family in FAMILIES}
+SERIES_FAMILIES = {family.name for family in FAMILIES}
 
 
 def parse(exposition: Exposition) -> Samples:
     """Return every sample by family and labels; the parsers of both of Prometheus' formats must agree."""
-    both_formats: list[Samples] = []
-    for read, end in ((prometheus, b""), (openmetrics, b"# EOF\n")):
+    samples_by_format: list[Samples] = []
+    for parse_format, end in ((prometheus, b""), (openmetrics, b"# EOF\n")):
         samples: Samples = {}
-        for family in read(text(exposition, end)):
+        for family in parse_format(text(exposition, end)):
             assert family.type == "gauge" and family.documentation
             for sample in family.samples:
                 pairs = tuple(sorted(sample.labels.items()))
                 assert pairs not in samples.setdefault(sample.name, {})
                 samples[sample.name][pairs] = sample.value
-        both_formats.append(samples)
-    assert both_formats[0] == both_formats[1]
-    return both_formats[0]
+        samples_by_format.append(samples)
+    assert samples_by_format[0] == samples_by_format[1]
+    return samples_by_format[0]
 
 
 def publish_new(fleet: Fleet) -> Samples:
@@ -75,7 +75,7 @@ def label_pairs(**pairs: str) -> tuple[tuple[str, str], ...]:
 
 def only_series_families(samples: Samples) -> Samples:
     """Return the samples of the families with one sample per series."""
-    return {name: found for name, found in samples.items() if name in PER_SERIES}
+    return {name: value_by_labels for name, value_by_labels in samples.items() if name in SERIES_FAMILIES}
 
 
 def test_a_judged_series_exports_its_numbers_and_its_zone_and_the_time_of_its_sample() -> None:
@@ -138,15 +138,15 @@ def test_a_series_without_a_limit_exports_neither_limit_nor_ratio() -> None:
 
 def test_a_bounded_series_has_a_range_for_its_usage() -> None:
     fleet = Fleet()
-    named = key("jobs.fifo", "sqs.fifo_api_rate")
-    series = add(fleet, named, upper_bound=per_second(traffic))
+    series_key = key("jobs.fifo", "sqs.fifo_api_rate")
+    series = add(fleet, series_key, upper_bound=per_second(traffic))
     set_judgement(fleet, series, Zone.UNOBSERVABLE, usage=10.0)
     fleet.upper_bound[series.slot], fleet.utilization[series.slot] = 100.0, np.nan
-    expected = label_pairs(**exported_labels(named.labels), unit="calls/s")
-    found = only_series_families(publish_new(fleet))
-    assert found["headroom_usage_lower_bound"] == {expected: 10.0}
-    assert found["headroom_usage_upper_bound"] == {expected: 100.0}
-    assert not {"headroom_usage", "headroom_utilization_ratio", "headroom_zone"} & set(found)
+    labels = label_pairs(**exported_labels(series_key.labels), unit="calls/s")
+    samples = only_series_families(publish_new(fleet))
+    assert samples["headroom_usage_lower_bound"] == {labels: 10.0}
+    assert samples["headroom_usage_upper_bound"] == {labels: 100.0}
+    assert not {"headroom_usage", "headroom_utilization_ratio", "headroom_zone"} & set(samples)
 
 
 def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
@@ -240,16 +240,17 @@ def test_any_resource_name_and_tag_is_parsed_back_unchanged(resource: str, tag: 
         tag_team=tag,
         **({"resource_id": resource_id} if resource_id else {}),
     )
-    for name, found in samples.items():
-        added = {"unit", "source"} if name in ("headroom_usage", "headroom_limit") else set()
-        assert [tuple(pair for pair in pairs if pair[0] not in added) for pairs in found] == [expected]
+    for name, value_by_labels in samples.items():
+        further_labels = {"unit", "source"} if name in ("headroom_usage", "headroom_limit") else set()
+        (labels,) = value_by_labels
+        assert tuple(pair for pair in labels if pair[0] not in further_labels) == expected
 
 
 def test_a_lone_surrogate_does_not_affect_other_series() -> None:
     fleet = Fleet()
     add(fleet, key("a\ud800b"))
-    (found,) = publish_new(fleet)["headroom_limit"]
-    assert dict(found)["resource"] == "a?b"
+    (labels,) = publish_new(fleet)["headroom_limit"]
+    assert dict(labels)["resource"] == "a?b"
 
 
 @given(st.floats(0, width=32, allow_infinity=False))
@@ -265,31 +266,29 @@ class PublishedFleet:
 
     def __init__(self) -> None:
         self.fleet = Fleet()
-        self.names = [key(f"stream-{number}") for number in range(CHUNK_SIZE + 3)]
-        for name in self.names:
-            add(self.fleet, name, throttled_by_cause={"hot key": per_second(throttled_metric)})
+        self.keys = [key(f"stream-{number}") for number in range(CHUNK_SIZE + 3)]
+        for series_key in self.keys:
+            add(self.fleet, series_key, throttled_by_cause={"hot key": per_second(throttled_metric)})
         self.exposition = Exposition(self.fleet)
 
     def change(self, number: int, kind: str, value: float) -> None:
-        """Change a series, or drop it."""
-        name = self.names[number]
-        series = self.fleet.series.get(name)
+        """Change a series, or drop it. value: what the kind of change sets, such as a limit or a usage."""
+        series_key = self.keys[number]
+        series = self.fleet.series.get(series_key)
         if kind == "drop":
             if series:
-                self.fleet.drop(name)
+                self.fleet.drop(series_key)
         elif kind == "tag":
-            add(self.fleet, name, replace(SETTINGS, tags={"tag_team": str(value)}))
+            add(self.fleet, series_key, replace(SETTINGS, tags={"tag_team": str(value)}))
         elif kind == "source":
-            add(self.fleet, name, replace(SETTINGS, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
+            add(self.fleet, series_key, replace(SETTINGS, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
         elif kind == "limit":
-            add(
-                self.fleet, name, replace(SETTINGS, limit=Limit(value, LimitSource.API, 0) if value else None)
-            )
+            limit = Limit(value, LimitSource.API, 0) if value else None
+            add(self.fleet, series_key, replace(SETTINGS, limit=limit))
         elif kind == "causes":
             causes = {f"cause {n}": per_second(throttled_metric) for n in range(int(value) % 3)}
-            for entry in self.fleet.causes.entries_of(
-                add(self.fleet, name, throttled_by_cause=causes).slot
-            ).values():
+            changed_series = add(self.fleet, series_key, throttled_by_cause=causes)
+            for entry in self.fleet.causes.entries_of(changed_series.slot).values():
                 self.fleet.causes.throttled[entry] = value if value < 7 else np.nan
         elif series:
             zone = [*Zone][int(value) % len(Zone)]
@@ -314,25 +313,25 @@ changes = st.tuples(
 def test_partial_rendering_equals_full_rendering(
     fleet: PublishedFleet, rounds: list[list[tuple[int, str, float]]]
 ) -> None:
-    for changed in rounds:
-        for change in changed:
+    for changes_of_round in rounds:
+        for change in changes_of_round:
             fleet.change(*change)
         asyncio.run(fleet.exposition.publish({}))
-    full = Exposition(fleet.fleet)
-    asyncio.run(full.publish({}))
-    assert fleet.exposition.body == full.body
+    new_exposition = Exposition(fleet.fleet)
+    asyncio.run(new_exposition.publish({}))
+    assert fleet.exposition.body == new_exposition.body
 
 
 async def test_unchanged_pieces_of_the_exposition_are_reused() -> None:
     fleet = PublishedFleet()
     await fleet.exposition.publish({})
-    before = fleet.exposition.body
+    first_body = fleet.exposition.body
     await fleet.exposition.publish({})
-    assert fleet.exposition.body is before
+    assert fleet.exposition.body is first_body
     fleet.change(0, "limit", 7.0)
     await fleet.exposition.publish({})
-    reused = {id(piece) for piece in before.pieces} & {id(piece) for piece in fleet.exposition.body.pieces}
-    assert len(reused) >= len(FAMILIES)  # at least the pieces of the second chunk
+    reused_pieces = set(map(id, first_body.pieces)) & set(map(id, fleet.exposition.body.pieces))
+    assert len(reused_pieces) >= len(FAMILIES)  # at least the pieces of the second chunk
 
 
 async def test_the_newest_judgement_is_published_even_while_an_older_one_is_rendered() -> None:
@@ -345,9 +344,9 @@ async def test_the_newest_judgement_is_published_even_while_an_older_one_is_rend
     await asyncio.sleep(0)
     first.cancel()
     await second
-    full = Exposition(fleet.fleet)
-    await full.publish({})
-    assert fleet.exposition.body == full.body
+    new_exposition = Exposition(fleet.fleet)
+    await new_exposition.publish({})
+    assert fleet.exposition.body == new_exposition.body
 
 
 async def test_samples_have_the_labels_of_their_series_when_usage_appears_and_disappears() -> None:
@@ -358,8 +357,8 @@ async def test_samples_have_the_labels_of_their_series_when_usage_appears_and_di
         set_judgement(fleet, above, Zone.ABOVE, usage=800.0)
         set_judgement(fleet, stale, Zone.STALE)
         await exposition.publish({})
-        ((exported, _),) = parse(exposition)["headroom_usage"].items()
-        assert dict(exported)["resource"] == above.key.resource
+        (labels,) = parse(exposition)["headroom_usage"]
+        assert dict(labels)["resource"] == above.key.resource
 
 
 async def test_a_snapshot_does_not_change_with_the_fleet() -> None:

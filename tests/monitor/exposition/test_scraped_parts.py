@@ -80,14 +80,15 @@ PARAMETERS = st.fixed_dictionaries(
 
 @given(st.lists(PARAMETERS, min_size=1, max_size=4))
 def test_a_part_has_the_samples_of_the_whole_that_its_parameters_select(
-    requested: list[dict[str, Sequence[str]]],
+    parameters_of_scrapes: list[dict[str, Sequence[str]]],
 ) -> None:
     scraped = ScrapedFleet()
-    for number, parameters in enumerate(requested):
+    for number, parameters in enumerate(parameters_of_scrapes):
         scraped.fleet.usage[number] = 999.0 - number
         scraped.publish()
-        whole = [sample for sample in scraped.samples() if not sample.startswith(OWN_FAMILIES)]
-        assert scraped.samples(**parameters) == [sample for sample in whole if has_labels(sample, parameters)]
+        samples_of_series = [sample for sample in scraped.samples() if not sample.startswith(OWN_FAMILIES)]
+        expected_samples = [sample for sample in samples_of_series if has_labels(sample, parameters)]
+        assert scraped.samples(**parameters) == expected_samples
 
 
 def test_the_parts_of_all_services_and_of_headroom_have_each_sample_once() -> None:
@@ -102,47 +103,46 @@ def test_a_part_has_the_alerts_and_causes_of_its_series_only() -> None:
     part = scraped.samples(account=ACCOUNTS[:1], service=["sqs"])
     reads = [sample for sample in part if 'cause="reads"' in sample]
     assert [sample.rpartition(" ")[2] for sample in reads] == ["2.0", "4.0"]
-    of_account = set(scraped.samples(account=ACCOUNTS[:1]))
-    of_region_and_service = set(scraped.samples(region=REGIONS[:1], service=["kinesis"]))
-    (alert,) = [sample for sample in of_account & of_region_and_service if "headroom_alert_since" in sample]
-    assert alert.endswith(" 1000")
+    account_samples = set(scraped.samples(account=ACCOUNTS[:1]))
+    service_samples = set(scraped.samples(region=REGIONS[:1], service=["kinesis"]))
+    common_samples = account_samples & service_samples
+    (alert_since,) = [sample for sample in common_samples if "headroom_alert_since" in sample]
+    assert alert_since.endswith(" 1000")
 
 
 def usages(samples: list[str]) -> list[str]:
     return [sample for sample in samples if sample.startswith("headroom_usage{")]
 
 
-def pieces_of(body: ExpositionBody) -> set[int]:
+def piece_ids(body: ExpositionBody) -> set[int]:
     return {id(piece) for piece in body.pieces}
 
 
 def test_only_changed_pieces_are_rendered_again() -> None:
     scraped = ScrapedFleet()
-    before = scraped.body(account=ACCOUNTS[:1])
-    assert scraped.body(account=ACCOUNTS[:1]) is before
+    first_body = scraped.body(account=ACCOUNTS[:1])
+    assert scraped.body(account=ACCOUNTS[:1]) is first_body
     scraped.publish()
-    assert scraped.body(account=ACCOUNTS[:1]) is before
+    assert scraped.body(account=ACCOUNTS[:1]) is first_body
     slot_of_other_account = len(COMBINATIONS) - 1
     scraped.fleet.usage[slot_of_other_account] = 5.0
     scraped.publish()
-    assert scraped.body(account=ACCOUNTS[:1]) is before
+    assert scraped.body(account=ACCOUNTS[:1]) is first_body
     scraped.fleet.usage[0] = 7.0
     scraped.publish()
-    after = scraped.body(account=ACCOUNTS[:1])
-    changed = [piece for piece in after.pieces if id(piece) not in pieces_of(before)]
-    assert any(b"headroom_usage{" in piece.text for piece in changed)
-    assert not any(b"headroom_limit{" in piece.text for piece in changed)
+    changed_body = scraped.body(account=ACCOUNTS[:1])
+    new_pieces = [piece for piece in changed_body.pieces if id(piece) not in piece_ids(first_body)]
+    assert any(b"headroom_usage{" in piece.text for piece in new_pieces)
+    assert not any(b"headroom_limit{" in piece.text for piece in new_pieces)
 
 
 def test_new_series_are_in_the_next_scrape() -> None:
     scraped = ScrapedFleet()
-    before = scraped.samples(service=["sqs"])
-    set_judgement(
-        scraped.fleet, add(scraped.fleet, key(*COMBINATIONS[1], name="another")), Zone.ABOVE, usage=3.0
-    )
+    scraped.samples(service=["sqs"])
+    new_series = add(scraped.fleet, key(*COMBINATIONS[1], name="another"))
+    set_judgement(scraped.fleet, new_series, Zone.ABOVE, usage=3.0)
     scraped.publish()
-    new = [sample for sample in scraped.samples(service=["sqs"]) if sample not in before]
-    assert any('resource="another"' in sample for sample in new)
+    assert any('resource="another"' in sample for sample in scraped.samples(service=["sqs"]))
     assert not any('resource="another"' in sample for sample in scraped.samples(service=["kinesis"]))
 
 
@@ -152,14 +152,14 @@ def test_a_part_may_lose_most_of_its_series() -> None:
     for name in names:
         add(scraped.fleet, key(*COMBINATIONS[0], name=name), throttled=None)
     scraped.publish()
-    before = scraped.samples(service=["kinesis"])
+    sample_count_before = len(scraped.samples(service=["kinesis"]))
     for name in names:
         scraped.fleet.drop(key(*COMBINATIONS[0], name=name))
     scraped.fleet.reclaim()
     scraped.publish()
-    after = scraped.samples(service=["kinesis"])
-    assert 0 < len(after) < len(before)
-    assert after == [sample for sample in scraped.samples() if 'aws_service="kinesis"' in sample]
+    samples = scraped.samples(service=["kinesis"])
+    assert 0 < len(samples) < sample_count_before
+    assert samples == [sample for sample in scraped.samples() if 'aws_service="kinesis"' in sample]
 
 
 def test_a_scrape_of_too_many_series_is_refused_with_a_remedy() -> None:
@@ -170,28 +170,28 @@ def test_a_scrape_of_too_many_series_is_refused_with_a_remedy() -> None:
         scraped.body(service=SERVICES)
     assert scraped.exposition.body.pieces == ()  # a fleet that cannot be scraped as a whole is not rendered
     assert len(usages(scraped.samples(service=["sqs"]))) == 4
-    for dropped in [*scraped.fleet.series][:4]:
-        scraped.fleet.drop(dropped)
+    for series_key in [*scraped.fleet.series][:4]:
+        scraped.fleet.drop(series_key)
     scraped.publish()
     assert len(usages(scraped.samples())) == 4
 
 
 def test_parts_that_were_scraped_long_ago_are_forgotten_and_rendered_anew() -> None:
     scraped = ScrapedFleet()
-    first = scraped.body(account=ACCOUNTS[:1])
+    first_body = scraped.body(account=ACCOUNTS[:1])
     for service, region in product(SERVICES, REGIONS):
         for account in ACCOUNTS:
             scraped.body(service=[service], region=[region, "x"], account=[account, "y"])
         scraped.body(service=[service], region=["x", region])
-    rendered_again = scraped.body(account=ACCOUNTS[:1])
-    assert rendered_again is not first
-    assert rendered_again.pieces == first.pieces
+    second_body = scraped.body(account=ACCOUNTS[:1])
+    assert second_body is not first_body
+    assert second_body.pieces == first_body.pieces
 
 
-@pytest.mark.parametrize("invalid", [{"accounts": ["1"]}, {"account": [""]}, {"region": ["x" * 300]}])
-def test_an_unknown_parameter_or_an_invalid_value_is_an_error(invalid: dict[str, list[str]]) -> None:
+@pytest.mark.parametrize("parameters", [{"accounts": ["1"]}, {"account": [""]}, {"region": ["x" * 300]}])
+def test_an_unknown_parameter_or_an_invalid_value_is_an_error(parameters: dict[str, list[str]]) -> None:
     with pytest.raises(ValidationError):
-        Selection.model_validate(invalid)
+        Selection.model_validate(parameters)
 
 
 def test_the_order_of_the_values_of_a_selection_does_not_matter() -> None:
