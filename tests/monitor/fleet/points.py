@@ -1,4 +1,4 @@
-"""A plain model of rings and formulas, one row and one point at a time, to compare the columns with."""
+"""A plain model of rings and formulas, one row and one point at a time, for tests of the columns."""
 
 import math
 from dataclasses import dataclass, field
@@ -25,14 +25,21 @@ Point = tuple[int, int, float]  # row, minute, value
 
 @dataclass
 class Namespace:
-    """A namespace: its newest published minute, and the minute up to which its first read went."""
+    """A namespace.
+
+    watermark: its newest minute with a point. first_read: the last minute of its first poll. NEVER: none yet.
+    """
 
     watermark: int = NEVER
     first_read: int = NEVER
 
     def is_silent_at(self, read_through: int) -> bool:
-        last = self.first_read if self.watermark == NEVER else self.watermark
-        return last != NEVER and read_through - last >= SILENT_AFTER
+        """Return whether no point came for so long that the namespace counts as silent.
+
+        read_through: the minute up to which it was read.
+        """
+        silent_since = self.first_read if self.watermark == NEVER else self.watermark
+        return silent_since != NEVER and read_through - silent_since >= SILENT_AFTER
 
 
 WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
@@ -42,7 +49,7 @@ WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
 class Row:
     """A metric: its points, and its state under the names of `RingColumns`.
 
-    oldest_rise: None where `RingColumns` has -NEVER: no value became greater than 0 since the last poll.
+    oldest_rise: None if no value became greater than 0 since the last poll; `RingColumns` has -NEVER then.
     """
 
     zero_when_absent: bool
@@ -74,14 +81,11 @@ class Row:
         if self.namespace.first_read == NEVER:
             self.namespace.first_read = minute
         if self.read_through != NEVER:
-            oldest = (
-                self.read_through + 1
-                if self.oldest_rise is None
-                else min(self.read_through + 1, self.oldest_rise)
-            )
-            self.recent_minutes = min(
-                max(max(minute, self.newest_point) + 1 - oldest, RECENT_MINUTES), WINDOW
-            )
+            first_new = self.read_through + 1
+            if self.oldest_rise is not None:
+                first_new = min(first_new, self.oldest_rise)
+            new_minutes = max(minute, self.newest_point) + 1 - first_new
+            self.recent_minutes = min(max(new_minutes, RECENT_MINUTES), WINDOW)
         self.read_through, self.oldest_rise = max(self.read_through, minute), None
 
     def note_silence(self) -> None:
@@ -101,7 +105,7 @@ class Row:
         return min(self.read_through, self.namespace.watermark)
 
     def at(self, minute: int) -> float:
-        """Return the value of a minute; NaN where there is none."""
+        """Return the value of a minute; NaN if there is none."""
         if max(self.window_end - WINDOW, NEVER) < minute <= self.window_end:
             return self.points.get(
                 minute, 0.0 if self.zero_when_absent and minute <= self.proven_through else NAN
@@ -122,22 +126,17 @@ class Row:
 
     @property
     def latest_minute(self) -> int | None:
-        """The newest minute whose value is known."""
-        latest_minute = (
-            max(self.newest_without_drops, self.proven_through)
-            if self.zero_when_absent
-            else self.newest_without_drops
-        )
+        """The newest minute whose value is known; None if no value is known."""
+        latest_minute = self.newest_without_drops
+        if self.zero_when_absent:
+            latest_minute = max(latest_minute, self.proven_through)
         return None if latest_minute == NEVER else latest_minute
 
     @property
     def complete_through(self) -> int:
         """The minute up to which points no longer change."""
-        return (
-            self.newest_point
-            if self.newest_point - self.read_through > PROVISIONAL_FOR
-            else self.read_through
-        )
+        is_read_late = self.newest_point - self.read_through > PROVISIONAL_FOR
+        return self.newest_point if is_read_late else self.read_through
 
     @property
     def recent_max(self) -> float:
@@ -156,16 +155,19 @@ class Model:
         self.rows = [Row(flag, self.namespace) for flag in zero_when_absent]
 
     def write(self, points: list[Point]) -> int:
-        finite = [point for point in points if math.isfinite(point[2])]
-        for row, minute, _ in finite:
+        """Write points, and return the number of points that are not finite or older than the window."""
+        finite_points = [point for point in points if math.isfinite(point[2])]
+        for row, minute, _ in finite_points:
             self.rows[row].advance(minute)
             self.rows[row].newest_point = max(self.rows[row].newest_point, minute)
             self.namespace.watermark = max(self.namespace.watermark, minute)
-        inside = [point for point in finite if point[1] > self.rows[point[0]].window_end - WINDOW]
-        for row, minute, value in inside:
+        points_in_window = [
+            point for point in finite_points if point[1] > self.rows[point[0]].window_end - WINDOW
+        ]
+        for row, minute, value in points_in_window:
             self.rows[row].put(minute, value)
         self._note_silence()
-        return len(points) - len(inside)
+        return len(points) - len(points_in_window)
 
     def mark_read(self, row_numbers: list[int], minute: int) -> None:
         for row in row_numbers:
@@ -189,8 +191,8 @@ def rows_of(model: Model, usage: Usage) -> list[Row]:
 
 def may_fall(usage: Usage) -> bool:
     """Return whether the result may fall when a metric grows."""
-    negative = any(weight < 0 for node in usage.nodes for _, weight in node.terms)
-    return negative or any(node.op not in (Op.SUM, Op.MAX, Op.MIN) for node in usage.nodes)
+    has_negative_weight = any(weight < 0 for node in usage.nodes for _, weight in node.terms)
+    return has_negative_weight or any(node.op not in (Op.SUM, Op.MAX, Op.MIN) for node in usage.nodes)
 
 
 def has_count_difference(usage: Usage) -> bool:
@@ -199,7 +201,7 @@ def has_count_difference(usage: Usage) -> bool:
 
 
 def newest_term_minute(model: Model, usage: Usage) -> int:
-    """Return the newest minute in which any term is known, or all are, if the operation needs all terms."""
+    """Return the newest minute in which all terms are known if the operation needs all, else one of them."""
     minutes = [
         newest_term_minute(model, term)
         if isinstance(term, Usage)
@@ -220,49 +222,55 @@ def newest_minute(model: Model, usage: Usage) -> int:
     newest_known, complete_result = complete, result(model, usage, complete)
     known_through = min(newest, *(max(row.proven_through, row.newest_point) for row in rows))
     for minute in (known_through, newest) if newest > complete else ():
-        found = result(model, usage, minute)
-        if not math.isnan(found) and not found < complete_result:
+        provisional_result = result(model, usage, minute)
+        if not math.isnan(provisional_result) and not provisional_result < complete_result:
             newest_known = minute
     return newest_known
 
 
 def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:
-    """Return the value of a formula at a minute; NaN where it is absent or unknown."""
-    found, unknown = compute(model, usage, minute)
+    """Return the value of a formula at a minute; NaN if it is absent or unknown.
+
+    lower_bounds: return the value of the known terms, if it is a lower bound, instead of NaN.
+    """
+    value, is_unknown = compute(model, usage, minute)
     can_bound = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
-    return NAN if unknown and not (lower_bounds and can_bound and found > 0) else found
+    return NAN if is_unknown and not (lower_bounds and can_bound and value > 0) else value
 
 
 def compute(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
-    """Return what the known terms give in a minute, and whether the result is unknown nevertheless."""
-    terms, unknown = terms_at(model, usage, minute)
-    now = known_values(terms)
+    """Return the value of the known terms in a minute, and whether the value of all terms is unknown."""
+    terms, is_unknown = terms_at(model, usage, minute)
+    known_terms = known_values(terms)
     match usage.op:
         case Op.SUM:
-            found = sum_of(now)
+            value = sum_of(known_terms)
         case Op.MAX:
-            found = max(now, default=NAN)
+            value = max(known_terms, default=NAN)
         case Op.MIN:
-            found = min(now, default=NAN)
+            value = min(known_terms, default=NAN)
         case Op.RATIO:
-            found = terms[0] / terms[1] if terms[1] else NAN
+            value = terms[0] / terms[1] if terms[1] else NAN
         case Op.POSITIVE:
-            found = float(sum_of(now) > 0) if now else NAN
+            value = float(sum_of(known_terms) > 0) if known_terms else NAN
         case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
-            found = difference_of(terms)
-            if usage.op is Op.COUNT_DIFFERENCE and found > 0 and not is_settled(model, usage, minute, found):
-                unknown = True
+            value = difference_of(terms)
+            if usage.op is Op.COUNT_DIFFERENCE and value > 0 and not is_settled(model, usage, minute, value):
+                is_unknown = True
         case _:
             assert usage.op is Op.RISE
-            before, was_unknown = terms_at(model, usage, minute - 1)
-            found, unknown = max(sum_of(now) - sum_of(known_values(before)), 0.0), unknown or was_unknown
-            found = found if now and known_values(before) else NAN
-    return float(np.float32(found) + np.float32(usage.offset)), unknown or (math.isnan(found) and bool(now))
+            earlier_terms, was_unknown = terms_at(model, usage, minute - 1)
+            known_earlier = known_values(earlier_terms)
+            is_unknown |= was_unknown
+            can_compare = known_terms and known_earlier
+            value = max(sum_of(known_terms) - sum_of(known_earlier), 0.0) if can_compare else NAN
+    is_unknown |= math.isnan(value) and bool(known_terms)
+    return float(np.float32(value) + np.float32(usage.offset)), is_unknown
 
 
 def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool]:
     """Return each term times its weight, and whether any is unknown; other terms that are NaN are absent."""
-    values, unknown = [], False
+    values, has_unknown = [], False
     for term, weight in usage.terms:
         if isinstance(term, Usage):
             value, is_unknown = compute(model, term, minute)
@@ -271,8 +279,8 @@ def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool
             value = row.at(minute)
             is_unknown = math.isnan(value) and minute > row.proven_through
         values.append(float(np.float32(value) * np.float32(weight)))
-        unknown |= is_unknown
-    return values, unknown
+        has_unknown |= is_unknown
+    return values, has_unknown
 
 
 def sum_of(terms: list[float]) -> float:
@@ -292,12 +300,15 @@ def is_settled(model: Model, usage: Usage, minute: int, difference: float) -> bo
     newest = max(row.latest_minute or NEVER for row in rows)
     if len(rows) == 1 or minute <= newest - SETTLED_AFTER:
         return True
-    subtracted = list(zip(rows[1:], [weight for _, weight in usage.terms[1:]], strict=True))
-    sums = [
-        -sum(known_values([row.at(newest - back) * weight for row, weight in subtracted]))
-        for back in range(LOOKBACK_MINUTES)
-        if known_values([row.at(newest - back) for row, _ in subtracted])
-    ]
+    subtracted_rows, weights = rows[1:], [weight for _, weight in usage.terms[1:]]
+    sums = []
+    for minutes_ago in range(LOOKBACK_MINUTES):
+        subtrahends = [
+            row.at(newest - minutes_ago) * weight
+            for row, weight in zip(subtracted_rows, weights, strict=True)
+        ]
+        if known_values(subtrahends):
+            sums.append(-sum(known_values(subtrahends)))
     is_explained = bool(sums) and difference <= max(sums) * float(MAX_GROWTH)
     return minute <= newest - UNFINISHED_MINUTES and not is_explained
 
@@ -307,13 +318,15 @@ def worst_recent(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int,
     rows, minute = rows_of(model, usage), newest_term_minute(model, usage)
     if may_fall(usage) and not has_count_difference(usage):
         minute = min(minute, *(row.complete_through for row in rows))
-    positive = any(row.recent_max > 0 for row in rows) or any(node.offset for node in usage.nodes)
-    span = max(row.recent_minutes for row in rows) if positive else RECENT_MINUTES
-    recent_results = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
+    may_be_positive = any(row.recent_max > 0 for row in rows) or any(node.offset for node in usage.nodes)
+    span = max(row.recent_minutes for row in rows) if may_be_positive else RECENT_MINUTES
+    recent_results = [
+        result(model, usage, minute - minutes_ago, lower_bounds=True) for minutes_ago in range(span)
+    ]
     if has_count_difference(usage) and any(map(math.isnan, recent_results[:RECENT_MINUTES])):
         recent_results += [
-            result(model, usage, minute - back)
-            for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
+            result(model, usage, minute - minutes_ago)
+            for minutes_ago in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
         ]
     worst, first = max(known_values(recent_results), default=NAN), first_recent(model, usage, minute, used_at)
     if minute <= used_at - RECENT_MINUTES and not worst > 0:
@@ -331,19 +344,22 @@ def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
 
     minute: the newest minute in which throttled demand is known. used_at: the minute of the usage.
     """
-    ahead = not has_count_difference(usage) or minute <= used_at - RECENT_MINUTES
-    end = max(minute, used_at) if ahead else minute
+    ends_with_usage = not has_count_difference(usage) or minute <= used_at - RECENT_MINUTES
+    end = max(minute, used_at) if ends_with_usage else minute
     return end - max(row.recent_minutes for row in rows_of(model, usage)) + 1
 
 
 def exceeds_tolerance(
     model: Model, usage: Usage, used_at: int, served: Usage | None, tolerated: tuple[float, float]
 ) -> bool:
-    """Return whether throttled demand exceeds the tolerance in a recent minute."""
+    """Return whether throttled demand exceeds the tolerance in a recent minute.
+
+    served: the formula of served demand; None if there is none. tolerated: the rate a second and the share.
+    """
     (newest, _), (rate, share) = worst_recent(model, usage), tolerated
     first = first_recent(model, usage, newest, used_at)
     recent_results = [
-        result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)
+        result(model, usage, newest - minutes_ago, lower_bounds=True) for minutes_ago in range(RECENT_MINUTES)
     ]
     if has_count_difference(usage) and any(map(math.isnan, recent_results)):
         first = min(first, newest - RECENT_MINUTES + 1 - SETTLED_AFTER)

@@ -37,7 +37,7 @@ reserved_throttles = [throttles.of(FunctionName=name) for name in "ab"]
 
 
 class AccountWithReservations:
-    """An account whose throttled demand is its throttles minus those of reserved functions."""
+    """An account whose throttled demand is its throttles minus the throttles of reserved functions."""
 
     def __init__(self, throttled: Usage | None = None, usage: Usage | None = None) -> None:
         self.fleet = Fleet()
@@ -78,12 +78,13 @@ class AccountWithReservations:
         return Zone(int(self.fleet.zone[self.fleet.series[KEY].slot]))
 
     def fires(self) -> bool:
+        """Advance the alerts, and return whether the alert on throttling fires."""
         list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         rules = self.lifecycle.rules_in_state(self.fleet.series[KEY].slot, AlertState.FIRING)
         return any(rule is Rule.SATURATED for rule, _ in rules)
 
 
-# By age in minutes: the share of a count that is published. At first, it is 30 % at least.
+# The share of a count that is published, by its age in minutes: at least 30 % at first, and all at the end.
 published_shares = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(
     lambda shares: [*sorted(shares), 1.0]
 )
@@ -99,15 +100,15 @@ def published_share(shares: list[float], age: int) -> float:
     st.lists(st.integers(300, 600), min_size=25, max_size=25),
 )
 def test_a_difference_of_counts_that_still_grow_is_unknown(
-    shares_of_each: list[list[float]], counts: list[int]
+    shares_by_metric: list[list[float]], counts: list[int]
 ) -> None:
-    """All throttles are of reserved functions, so that the true difference is 0."""
+    """All throttles are of the two functions with a reservation, so the true difference is 0."""
     account = AccountWithReservations()
     for now in range(NOW, NOW + len(counts)):
         points = [
-            (metric, minute, factor * counts[minute - NOW] * published_share(shares, now - minute))
-            for metric, shares, factor in zip(
-                (throttles, *reserved_throttles), shares_of_each, (2, 1, 1), strict=True
+            (metric, minute, function_count * counts[minute - NOW] * published_share(shares, now - minute))
+            for metric, shares, function_count in zip(
+                (throttles, *reserved_throttles), shares_by_metric, (2, 1, 1), strict=True
             )
             for minute in range(NOW, now + 1)
         ]
@@ -118,7 +119,7 @@ def test_a_difference_of_counts_that_still_grow_is_unknown(
 
 
 @given(st.integers(1, 599))
-def test_throttles_beyond_those_of_reservations_are_known_once_the_counts_have_settled(
+def test_throttles_of_functions_without_a_reservation_are_known_once_the_counts_have_settled(
     excess: int,
 ) -> None:
     account = AccountWithReservations()
@@ -134,7 +135,7 @@ def test_throttles_beyond_those_of_reservations_are_known_once_the_counts_have_s
     assert account.fires()
 
 
-def test_a_difference_too_large_for_a_revision_is_known_at_once() -> None:
+def test_a_difference_that_growing_counts_cannot_explain_is_known_at_once() -> None:
     account = AccountWithReservations()
     for minute in range(NOW - UNFINISHED_MINUTES, NOW + 1):
         account.write(throttles, minute, 900)

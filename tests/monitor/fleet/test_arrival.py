@@ -14,7 +14,7 @@ from monitor.fleet.rings import Rings
 from rules.arrays import Floats, Ints
 
 NOW = 29_000_000
-POINT_MINUTES = 30  # minutes that have points
+POINT_MINUTES = 30  # minutes that have points, up to NOW
 BUSY, IDLE, STEADY = range(3)  # two metrics that are zero when absent, and one that always has points
 ROWS = np.array([BUSY, IDLE, STEADY], np.int32)
 
@@ -48,10 +48,10 @@ points = st.dictionaries(
 
 @given(points, st.data())
 def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
-    drawn: Points, data: st.DataObject
+    sparse_points: Points, data: st.DataObject
 ) -> None:
-    """Before a point proves that AWS has published a minute, no poll reports 0 for it."""
-    truth = drawn | {(STEADY, minutes_ago): 7.0 for minutes_ago in range(POINT_MINUTES)}
+    """Before a point proves that AWS has published a minute, the minute has no value 0."""
+    truth = sparse_points | {(STEADY, minutes_ago): 7.0 for minutes_ago in range(POINT_MINUTES)}
     arrivals = data.draw(st.permutations(sorted(truth)))
     poll_delays = sorted(
         data.draw(
@@ -63,11 +63,11 @@ def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
         rings.mark_read(ROWS, NOW + minutes_late)
         write(rings, row, NOW - minutes_ago, truth[row, minutes_ago])
         newest_point = max(newest_point, NOW - minutes_ago)
-        for sparse in (BUSY, IDLE):
-            found = history(rings, sparse, NOW + minutes_late, minutes=POINT_MINUTES + minutes_late)
+        for sparse_row in (BUSY, IDLE):
+            values = history(rings, sparse_row, NOW + minutes_late, minutes=POINT_MINUTES + minutes_late)
             minutes = np.arange(NOW - POINT_MINUTES + 1, NOW + minutes_late + 1)
-            silent = NOW + minutes_late - newest_point >= SILENT_AFTER
-            assert silent or not (found[minutes > newest_point] == 0).any()
+            is_silent = NOW + minutes_late - newest_point >= SILENT_AFTER
+            assert is_silent or not (values[minutes > newest_point] == 0).any()
     rings.mark_read(ROWS, NOW + poll_delays[-1])
     for row in (BUSY, IDLE):
         expected = [truth.get((row, minutes_ago), 0.0) for minutes_ago in reversed(range(POINT_MINUTES))]
@@ -75,7 +75,7 @@ def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
 
 
 @pytest.mark.parametrize("minutes_late", [1, 5, 20, SILENT_AFTER - 1])
-def test_a_metric_is_not_taken_for_zero_while_no_point_of_its_namespace_comes(minutes_late: int) -> None:
+def test_a_missing_point_does_not_mean_zero_while_no_point_of_its_namespace_comes(minutes_late: int) -> None:
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)
@@ -105,14 +105,14 @@ def test_a_late_point_replaces_the_zero_that_was_reported() -> None:
     assert rings.latest_value[BUSY] == 9.0
 
 
-@pytest.mark.parametrize("polled_every", [1, 5, 15])
-def test_an_hour_of_silence_makes_only_those_metrics_zero_that_were_idle_before(polled_every: int) -> None:
+@pytest.mark.parametrize("poll_interval", [1, 5, 15])
+def test_after_an_hour_of_silence_only_metrics_that_were_idle_before_are_zero(poll_interval: int) -> None:
     """This holds as well once the minute in which the namespace fell silent is outside the window."""
     rings = rings_of()
     write(rings, STEADY, NOW, 5.0)
     write(rings, BUSY, NOW - 1, 5.0)
     write(rings, IDLE, NOW - 30, 5.0)
-    for minute in range(NOW, NOW + 3 * WINDOW, polled_every):
+    for minute in range(NOW, NOW + 3 * WINDOW, poll_interval):
         rings.mark_read(ROWS, minute)
         is_silent = minute - NOW >= SILENT_AFTER
         assert rings.latest_minute[BUSY] == NOW
@@ -158,8 +158,8 @@ def test_the_minutes_of_a_late_namespace_may_come_in_any_order(minutes_late: int
     for minute in range(NOW + minutes_late + 1, NOW + minutes_late + 2 * RESUME_FOR):
         write(rings, STEADY, minute, 5.0)
         rings.mark_read(ROWS, minute, requested_from=int(rings.polled_through[STEADY]) - 9)
-        resuming = minute <= NOW + minutes_late + RESUME_FOR
-        assert rings.polled_through[ROWS].tolist() == [NOW if resuming else minute] * 3
+        is_requested_again = minute <= NOW + minutes_late + RESUME_FOR
+        assert rings.polled_through[ROWS].tolist() == [NOW if is_requested_again else minute] * 3
 
 
 @pytest.mark.parametrize("interval", [1, 5, 60])
@@ -168,9 +168,8 @@ def test_a_namespace_that_is_not_late_is_read_completely_at_each_poll(interval: 
     for minute in range(NOW, NOW + 5 * interval, interval):
         for minutes_ago in range(interval):
             write(rings, STEADY, minute - minutes_ago, 5.0)
-        rings.mark_read(
-            ROWS, minute - 2, requested_from=int(rings.polled_through[STEADY]) - 9 if minute > NOW else NEVER
-        )
+        requested_from = int(rings.polled_through[STEADY]) - 9 if minute > NOW else NEVER
+        rings.mark_read(ROWS, minute - 2, requested_from=requested_from)
         assert rings.polled_through[ROWS].tolist() == [minute - 2] * 3
 
 
@@ -211,7 +210,8 @@ def test_a_point_of_a_longer_period_proves_nothing_about_metrics_of_one_minute()
 
 
 @pytest.mark.parametrize(
-    ("complete", "provisional", "expected"),
+    # The last complete value, the provisional values by minute since, and the minute that is shown.
+    ("complete_value", "provisional_values", "expected_minute"),
     [
         pytest.param(50, {1: 60}, 1, id="provisional point is higher"),
         pytest.param(50, {1: 10}, 0, id="provisional point is lower"),
@@ -221,19 +221,19 @@ def test_a_point_of_a_longer_period_proves_nothing_about_metrics_of_one_minute()
     ],
 )
 def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_minute(
-    complete: float | None, provisional: dict[int, float], expected: int
+    complete_value: float | None, provisional_values: dict[int, float], expected_minute: int
 ) -> None:
     rings = rings_of([False])
     row = np.array([0], np.int32)
-    if complete is not None:
-        write(rings, 0, NOW, complete)
+    if complete_value is not None:
+        write(rings, 0, NOW, complete_value)
     rings.mark_read(row, NOW)
-    for ahead, value in provisional.items():
-        write(rings, 0, NOW + ahead, value)
-    assert rings.latest_minute[0] == NOW + expected
+    for minutes_later, value in provisional_values.items():
+        write(rings, 0, NOW + minutes_later, value)
+    assert rings.latest_minute[0] == NOW + expected_minute
     assert rings.complete_through(row) == NOW
     rings.mark_read(row, NOW + 2)
-    assert rings.latest_minute[0] == NOW + max(provisional)
+    assert rings.latest_minute[0] == NOW + max(provisional_values)
 
 
 @pytest.mark.parametrize(

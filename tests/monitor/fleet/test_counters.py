@@ -46,12 +46,13 @@ SERVICES_WITH_COUNTERS = [
 
 async def observed_by(service: str) -> list[Observed]:
     """Return the series that are observed in a service's test cases without failures."""
-    found = []
-    for case in (case for case in CASES if case.service == service and not case.failures):
-        aws = FakeAws(region=case.region, **answers_by_method(case.answers))
-        for scan in collector_of(DECLARATIONS[service]).scans:
-            found += [observed async for observed in scan(aws.scan)]
-    return found
+    all_observed = []
+    for case in CASES:
+        if case.service == service and not case.failures:
+            aws = FakeAws(region=case.region, **answers_by_method(case.answers))
+            for scan in collector_of(DECLARATIONS[service]).scans:
+                all_observed += [observed async for observed in scan(aws.scan)]
+    return all_observed
 
 
 def usages_of(observed: Observed) -> Iterator[Usage]:
@@ -83,8 +84,8 @@ def values(usage: Usage) -> list[float]:
         fleet.rings.write(np.repeat(row, len(POINTS)), minutes, np.array(POINTS, np.float32))
         fleet.rings.mark_read(row, NOW)
     slots = np.full(len(minutes) - 1, series.slot)
-    found: list[float] = fleet.judged_at(slots, minutes[1:]).usage.tolist()
-    return found
+    usage_by_minute: list[float] = fleet.judged_at(slots, minutes[1:]).usage.tolist()
+    return usage_by_minute
 
 
 @pytest.mark.parametrize("service", SERVICES_WITH_RISES)
@@ -92,12 +93,12 @@ async def test_the_rise_of_a_counter_is_0_in_the_minute_of_its_restart_and_right
     service: str,
 ) -> None:
     usages = {usage for observed in await observed_by(service) for usage in usages_of(observed)}
-    rising = [usage for usage in usages if has_rise(usage)]
-    assert rising
-    for usage in rising:
-        before, restarted, after = values(usage)
-        assert restarted == 0, usage
-        assert after == pytest.approx(before) and before > 0, usage
+    usages_with_rise = [usage for usage in usages if has_rise(usage)]
+    assert usages_with_rise
+    for usage in usages_with_rise:
+        value_before, value_at_restart, value_after = values(usage)
+        assert value_at_restart == 0, usage
+        assert value_after == pytest.approx(value_before) and value_before > 0, usage
 
 
 @pytest.mark.parametrize("service", SERVICES_WITH_COUNTERS)

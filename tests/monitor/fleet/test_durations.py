@@ -87,7 +87,13 @@ def test_every_16_bit_column_is_tested() -> None:
         for columns in (Fleet, RingColumns)
     )
     assert fleet_columns == {
-        *("stale_after", "stale_later", "period", "pending_for", "throttled_pending_for"),
-        *("keep_firing_for", "cadence", "history_bins"),
+        "stale_after",
+        "stale_later",
+        "period",
+        "pending_for",
+        "throttled_pending_for",
+        "keep_firing_for",
+        "cadence",
+        "history_bins",
     }
     assert ring_columns == {"period", "divisor", "delay", "recent_minutes"}

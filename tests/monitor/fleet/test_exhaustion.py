@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,17 +37,17 @@ NAN = float("nan")
 
 
 def judged_fleet(
-    left_over: Sequence[float], settings: SeriesSettings = BUDGET, now: int = NOW, **fields: object
+    percents_left: Sequence[float], settings: SeriesSettings = BUDGET, now: int = NOW, **fields: object
 ) -> Fleet:
-    """Return a judged fleet with one series. left_over: the percentages left of its budget, up to NOW."""
+    """Return a judged fleet with one series. percents_left: of its budget, by minute up to NOW."""
     fleet, observed = (
         Fleet(),
         Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_used(burst_balance)),
     )
     fleet.put(KEY, replace(observed, **fields), settings, now)  # type: ignore[arg-type]
-    rows = np.full(len(left_over), fleet.metrics(KEY.cell)[metric_query(burst_balance)], np.int32)
-    minutes = np.arange(NOW - len(left_over) + 1, NOW + 1, dtype=np.int32)
-    values = np.array(left_over, np.float32)
+    rows = np.full(len(percents_left), fleet.metrics(KEY.cell)[metric_query(burst_balance)], np.int32)
+    minutes = np.arange(NOW - len(percents_left) + 1, NOW + 1, dtype=np.int32)
+    values = np.array(percents_left, np.float32)
     fleet.rings.write(rows, minutes, values)
     fleet.rings.mark_read(rows[:1], NOW)
     judge(fleet, now)
@@ -64,9 +65,10 @@ def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]
 
 
 def with_gaps(interval: int, values: Sequence[float]) -> list[float]:
-    """Keep the newest value and each `interval`-th value before it; replace the others by NaN."""
+    """Return the newest value and each `interval`-th value before it, with NaN in place of the others."""
     return [
-        value if ago % interval == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
+        value if minutes_ago % interval == 0 else NAN
+        for minutes_ago, value in zip(reversed(range(60)), values, strict=True)
     ]
 
 
@@ -76,7 +78,7 @@ def in_periods(minutes: int, values: Sequence[float]) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("left_over", "minutes"),
+    ("percents_left", "minutes"),
     [
         pytest.param(falling(90, 0.5), 121, id="60.5 % left at half a percent a minute"),
         pytest.param(with_gaps(3, falling(90, 0.5)), 121, id="with gaps"),
@@ -102,10 +104,12 @@ def in_periods(minutes: int, values: Sequence[float]) -> list[float]:
     ],
 )
 def test_the_time_to_exhaustion_follows_from_the_rate_of_the_last_hour(
-    left_over: list[float], minutes: float | None
+    percents_left: list[float], minutes: float | None
 ) -> None:
-    found = seconds(judged_fleet(left_over))
-    assert math.isnan(found) if minutes is None else found == pytest.approx(minutes * 60, rel=0.02)
+    seconds_left = seconds(judged_fleet(percents_left))
+    assert (
+        math.isnan(seconds_left) if minutes is None else seconds_left == pytest.approx(minutes * 60, rel=0.02)
+    )
 
 
 def test_the_time_to_exhaustion_falls_while_no_sample_comes() -> None:
@@ -128,18 +132,21 @@ def test_the_time_to_exhaustion_is_known_only_for_judged_budgets_that_drain() ->
     st.lists(st.one_of(st.just(NAN), st.floats(0, 100, width=32)), max_size=60),
     st.floats(1, 200, width=32),
 )
-def test_exhaustion_is_unknown_or_a_time_within_a_week(left_over: list[float], limit: float) -> None:
-    found = seconds(judged_fleet(left_over, replace(BUDGET, limit=Limit(limit, LimitSource.API, 0))))
-    assert math.isnan(found) or 0 <= found <= MAX_EXHAUSTION
+def test_exhaustion_is_unknown_or_a_time_within_a_week(percents_left: list[float], limit: float) -> None:
+    seconds_left = seconds(
+        judged_fleet(percents_left, replace(BUDGET, limit=Limit(limit, LimitSource.API, 0)))
+    )
+    assert math.isnan(seconds_left) or 0 <= seconds_left <= MAX_EXHAUSTION
 
 
-@pytest.mark.parametrize(("left_over", "exported"), [(falling(90, 0.5), True), ([80.0] * 60, False)])
-def test_exhaustion_is_exported_where_it_is_known(left_over: list[float], exported: bool) -> None:
-    exposition = Exposition(judged_fleet(left_over))
+@pytest.mark.parametrize(
+    ("percents_left", "expected"),
+    [(falling(90, 0.5), [pytest.approx(121 * 60, rel=1e-3)]), ([80.0] * 60, [])],
+)
+def test_exhaustion_is_exported_only_if_it_is_known(percents_left: list[float], expected: list[Any]) -> None:
+    exposition = Exposition(judged_fleet(percents_left))
     asyncio.run(exposition.publish({}))
-    (line,) = [
+    samples = [
         line for line in text(exposition).splitlines() if line.startswith("headroom_seconds_to_exhaustion{")
-    ] or [""]
-    assert bool(line) is exported
-    if exported:
-        assert float(line.split()[-1]) == pytest.approx(121 * 60, rel=1e-3)
+    ]
+    assert [float(sample.split()[-1]) for sample in samples] == expected

@@ -73,7 +73,7 @@ def metrics_needed_by(observation: Observed) -> set[bytes]:
 
 
 def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
-    """Return metrics and formula of usage, throttled demand and upper bound, as stored in a slot.
+    """Return the metrics and the formula of usage, throttled demand and upper bound that a slot has.
 
     A usage that is a number has a row, too, but no metric: `number` stands for it.
     """
@@ -102,12 +102,14 @@ def formulas_of(observation: Observed) -> list[tuple[list[bytes], Formula] | Non
     ]
 
 
-@pytest.mark.parametrize("rejected", [traffic, throttles])
-def test_a_rejected_metric_anywhere_in_a_formula_makes_the_series_unobservable(rejected: Metric) -> None:
+@pytest.mark.parametrize("rejected_metric", [traffic, throttles])
+def test_a_rejected_metric_anywhere_in_a_formula_makes_the_series_unobservable(
+    rejected_metric: Metric,
+) -> None:
     fleet = Fleet()
     share = highest(ratio(total(traffic), throttles), METRICS[2])
     fleet.put(key(), observation_of(share), SETTINGS, NOW)
-    fleet.mark_rejected(CELL, metric_query(rejected), "rejected")
+    fleet.mark_rejected(CELL, metric_query(rejected_metric), "rejected")
     assert fleet.series[key()].unobservable == Unobservable("rejected")
     fleet.put(key(), observation_of(share), SETTINGS, NOW + 1)
     assert fleet.series[key()].unobservable == Unobservable("rejected")
@@ -117,27 +119,28 @@ def test_a_rejected_metric_anywhere_in_a_formula_makes_the_series_unobservable(r
 def test_series_added_changed_and_dropped_in_any_order_leave_a_consistent_fleet(
     steps: list[tuple[Key, Observed | None]],
 ) -> None:
-    fleet, registered = Fleet(), dict[Key, Observed]()
+    fleet, observation_by_key = Fleet(), dict[Key, Observed]()
     for changed_key, observation in steps:
         if observation:
             fleet.put(changed_key, observation, SETTINGS, NOW)
-            registered[changed_key] = observation
-        elif changed_key in registered:
+            observation_by_key[changed_key] = observation
+        elif changed_key in observation_by_key:
             fleet.drop(changed_key)
-            del registered[changed_key]
-        assert len(fleet) == len(registered)
-        assert {fleet.by_slot[series.slot].key for series in fleet.series.values()} == set(registered)
+            del observation_by_key[changed_key]
+        assert len(fleet) == len(observation_by_key)
+        assert {fleet.by_slot[series.slot].key for series in fleet.series.values()} == set(observation_by_key)
         for cell in (CELL, OTHER_CELL):
-            needed = set[bytes]().union(
-                *(
-                    metrics_needed_by(observation)
-                    for series_key, observation in registered.items()
-                    if series_key.cell == cell
-                )
+            needed_metrics = {
+                metric
+                for series_key, observation in observation_by_key.items()
+                if series_key.cell == cell
+                for metric in metrics_needed_by(observation)
+            }
+            assert set(fleet.metrics(cell)) == needed_metrics
+        for series_key in observation_by_key:
+            assert formulas_in(fleet, fleet.series[series_key].slot) == formulas_of(
+                observation_by_key[series_key]
             )
-            assert set(fleet.metrics(cell)) == needed
-        for series_key in registered:
-            assert formulas_in(fleet, fleet.series[series_key].slot) == formulas_of(registered[series_key])
 
 
 @given(st.lists(st.tuples(keys, observations), max_size=12))
@@ -152,18 +155,18 @@ def test_the_rows_and_slots_of_dropped_series_are_empty_and_reused(
     judge(fleet, NOW)
     for series_key in list(fleet.series):
         fleet.drop(series_key)
-    size, slots = fleet.rings.size, fleet.size
-    assert fleet.allocate() == slots  # slots of dropped series are not reused before `reclaim`
-    assert len(fleet.reclaim()) == slots
-    for _ in range(size):
+    row_count, slot_count = fleet.rings.size, fleet.size
+    assert fleet.allocate() == slot_count  # slots of dropped series are not reused before `reclaim`
+    assert len(fleet.reclaim()) == slot_count
+    for _ in range(row_count):
         row = fleet.rings.allocate()
-        assert row < size
+        assert row < row_count
         assert np.isnan(fleet.rings.points.get(np.array([row]), np.arange(WINDOW))).all()
         assert fleet.rings.read_through[row] == fleet.rings.latest_minute[row] == NEVER
         assert not fleet.rings.zero_when_absent[row]
-    for _ in range(slots):
+    for _ in range(slot_count):
         slot = fleet.allocate()
-        assert slot < slots
+        assert slot < slot_count
         assert np.isnan([fleet.usage[slot], fleet.limit[slot], fleet.saturation[slot]]).all()
 
 
@@ -244,7 +247,7 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
 
 
 @pytest.mark.parametrize(
-    ("observation", "series_settings", "changes"),
+    ("observation", "series_settings", "is_changed"),
     [
         (observation_of(total(traffic)), SETTINGS, False),
         (observation_of(total(throttles)), SETTINGS, False),  # metrics are not exported
@@ -268,13 +271,13 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
     ],
 )
 def test_the_version_changes_with_the_exported_facts_of_a_series(
-    observation: Observed, series_settings: SeriesSettings, changes: bool
+    observation: Observed, series_settings: SeriesSettings, is_changed: bool
 ) -> None:
     fleet = Fleet()
     fleet.put(key(), observation_of(total(traffic)), SETTINGS, NOW)
-    before = fleet.version
+    earlier_version = fleet.version
     fleet.put(key(), observation, series_settings, NOW)
-    assert (fleet.version != before) is changes
+    assert (fleet.version != earlier_version) is is_changed
 
 
 def test_the_version_grows_when_a_series_is_added_and_when_it_is_dropped() -> None:

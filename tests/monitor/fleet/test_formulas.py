@@ -29,75 +29,76 @@ from tests.monitor.fleet.points import NAN, Model, Point, formula_of, newest_min
 from tests.monitor.fleet.usages import metric, usages
 
 START = 29_000_000
-ROWS = 4
+ROW_COUNT = 4
 ZERO_WHEN_ABSENT = [False, True, False, True]
 
 # Small whole numbers and halves are exact in float32, so that rings and model must agree exactly.
-rows = st.integers(0, ROWS - 1)
+rows = st.integers(0, ROW_COUNT - 1)
 minutes = st.integers(START, START + 12)
 points = st.lists(st.tuples(rows, minutes, st.integers(0, 1000).map(float)), max_size=25)
 reads = st.lists(st.tuples(rows, minutes), max_size=4)
-formulas = usages([metric(row) for row in range(ROWS)], [1.0, -1.0, 0.5, 2.0, 0.0])
+formulas = usages([metric(row) for row in range(ROW_COUNT)], [1.0, -1.0, 0.5, 2.0, 0.0])
 
 
-def rings_and_model(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tuple[Rings, Model]:
+def rings_and_model(
+    written_points: Iterable[Point], read_minutes: Iterable[tuple[int, int]] = ()
+) -> tuple[Rings, Model]:
     """Return rings and a model with the same points."""
     rings, model = Rings(), Model(ZERO_WHEN_ABSENT)
     for flag in ZERO_WHEN_ABSENT:
         rings.zero_when_absent[rings.allocate()] = flag
-    for row, minute, value in written:
+    for row, minute, value in written_points:
         model.write([(row, minute, value)])
         rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
-    for row, minute in read:
+    for row, minute in read_minutes:
         model.mark_read([row], minute)
         rings.mark_read(np.array([row]), minute)
     return rings, model
 
 
 def results_of(stored_formulas: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
-    """Return minute and result of each series that has a formula."""
-    found = {}
+    """Return the minute and the value of each series that has a formula."""
+    minute_and_value = {}
     for block in stored_formulas:
         newest = block.newest_minutes(rings)
         for series, minute, value in zip(
             block.slots, newest, block.at(rings, slice(None), newest), strict=True
         ):
-            found[int(series)] = int(minute), float(value)
-    return found
+            minute_and_value[int(series)] = int(minute), float(value)
+    return minute_and_value
 
 
-def is_same_result(found: tuple[int, float], expected: tuple[int, float]) -> bool:
-    """Return whether minute and result are the same; without a result, the minute does not matter."""
+def is_same_result(computed: tuple[int, float], expected: tuple[int, float]) -> bool:
+    """Return whether the minutes and values are equal; if the value is NaN, the minute does not matter."""
     if math.isnan(expected[1]):
-        return math.isnan(found[1])
-    return found == expected
+        return math.isnan(computed[1])
+    return computed == expected
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_many_series_are_computed_like_each_series_alone(
-    usage_by_series: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
+    usage_by_series: dict[int, Usage], written_points: list[Point], read_minutes: list[tuple[int, int]]
 ) -> None:
-    rings, model = rings_and_model(written, read)
+    rings, model = rings_and_model(written_points, read_minutes)
     stored_formulas = Formulas()
     for series, formula in usage_by_series.items():
         stored_formulas.put(series, formula_of(formula))
-    found = results_of(stored_formulas, rings)
-    for series, formula in usage_by_series.items():
-        minute = newest_minute(model, formula)
-        assert is_same_result(found[series], (minute, result(model, formula, minute)))
+    results = results_of(stored_formulas, rings)
+    for series, usage in usage_by_series.items():
+        minute = newest_minute(model, usage)
+        assert is_same_result(results[series], (minute, result(model, usage, minute)))
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
-    usage_by_series: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
+    usage_by_series: dict[int, Usage], written_points: list[Point], read_minutes: list[tuple[int, int]]
 ) -> None:
-    rings, model = rings_and_model(written, read)
+    rings, model = rings_and_model(written_points, read_minutes)
     stored_formulas = Formulas(lower_bounds=True)
     for series, formula in usage_by_series.items():
         stored_formulas.put(series, formula_of(formula))
     for block in stored_formulas:
-        for series, *found in zip(block.slots, *block.worst_recent(rings), strict=True):
-            minute, value = found
+        for series, minute, value in zip(block.slots, *block.worst_recent(rings), strict=True):
             assert is_same_result(
                 (int(minute), float(value)), worst_recent(model, usage_by_series[int(series)])
             )
@@ -111,15 +112,15 @@ def test_after_any_changes_each_series_has_the_formula_that_was_put_last(
     for series, usage in steps:
         expected[series] = formula_of(usage) if usage else None
         stored_formulas.put(series, expected[series])
-        listed = {
+        formula_by_slot = {
             int(slot): block.formula(n) for block in stored_formulas for n, slot in enumerate(block.slots)
         }
-        assert listed == {slot: formula for slot, formula in expected.items() if formula}
+        assert formula_by_slot == {slot: formula for slot, formula in expected.items() if formula}
         assert {slot: stored_formulas.get(slot) for slot in expected} == expected
 
 
 @pytest.mark.parametrize(
-    ("op", "weights", "written", "expected"),
+    ("op", "weights", "written_points", "expected"),
     [
         pytest.param(Op.SUM, (1, 2), [(0, 5, 3), (2, 5, 4)], (5, 11), id="weighted sum"),
         pytest.param(Op.SUM, (1, 1), [(0, 5, 3)], (NEVER, NAN), id="sum waits for a metric never read"),
@@ -149,21 +150,21 @@ def test_after_any_changes_each_series_has_the_formula_that_was_put_last(
         pytest.param(Op.RISE, (1, 1), [(0, 5, 3), (2, 5, 2)], (5, NAN), id="rise from an unknown value"),
     ],
 )
-def test_value_of_each_operation(
-    op: Op, weights: tuple[float, ...], written: list[Point], expected: tuple[int, float]
+def test_each_operation_has_the_value_and_the_minute_that_its_definition_gives(
+    op: Op, weights: tuple[float, ...], written_points: list[Point], expected: tuple[int, float]
 ) -> None:
-    rings, _ = rings_and_model(written)
+    rings, _ = rings_and_model(written_points)
     stored_formulas = Formulas()
     stored_formulas.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
     assert is_same_result(results_of(stored_formulas, rings)[0], expected)
 
 
-a, zero_if_absent, b, other_zero_if_absent = map(metric, range(ROWS))
-ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
+a, zero_if_absent, b, other_zero_if_absent = map(metric, range(ROW_COUNT))
+ALL_ROWS_READ = [(row, 5) for row in range(ROW_COUNT)]
 
 
 @pytest.mark.parametrize(
-    ("usage", "written", "read", "expected"),
+    ("usage", "written_points", "read_minutes", "expected"),
     [
         pytest.param(percent_used(a), [(0, 5, 30)], ALL_ROWS_READ, (5, 70), id="percent used"),
         pytest.param(
@@ -266,10 +267,13 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
         ),
     ],
 )
-def test_value_of_nested_formulas(
-    usage: Usage, written: list[Point], read: list[tuple[int, int]], expected: tuple[int, float]
+def test_a_nested_formula_has_the_value_that_its_terms_give(
+    usage: Usage,
+    written_points: list[Point],
+    read_minutes: list[tuple[int, int]],
+    expected: tuple[int, float],
 ) -> None:
-    rings, _ = rings_and_model(written, read)
+    rings, _ = rings_and_model(written_points, read_minutes)
     stored_formulas = Formulas()
     stored_formulas.put(0, formula_of(usage))
     assert is_same_result(results_of(stored_formulas, rings)[0], expected)
@@ -289,8 +293,8 @@ def test_value_of_nested_formulas(
     ],
 )
 def test_only_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
-    written = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
-    rings, _ = rings_and_model(written, [(0, START), (2, START)])
+    written_points = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
+    rings, _ = rings_and_model(written_points, [(0, START), (2, START)])
     stored_formulas = Formulas()
     stored_formulas.put(0, formula_of(usage))
     assert results_of(stored_formulas, rings)[0][0] == newest
@@ -329,15 +333,15 @@ def test_terms_that_an_operation_cannot_compute_are_refused(op: Op, terms: tuple
         Usage(op, tuple((term, 1.0) for term in terms))
 
 
-@pytest.mark.parametrize(("newer", "worst"), [(0.0, NAN), (2.0, 2.0)])
-def test_a_late_metric_does_not_add_its_old_throttled_demand_to_that_of_newer_minutes(
-    newer: float, worst: float
+@pytest.mark.parametrize(("newer_demand", "worst_demand"), [(0.0, NAN), (2.0, 2.0)])
+def test_the_old_throttled_demand_of_a_late_metric_is_not_added_to_newer_throttled_demand(
+    newer_demand: float, worst_demand: float
 ) -> None:
     """The known metrics are a lower bound of throttled demand, unless they are 0."""
-    rings, _ = rings_and_model([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
+    rings, _ = rings_and_model([(1, START, 7.0), (3, START + RECENT_MINUTES, newer_demand)])
     stored_formulas = Formulas(lower_bounds=True)
     stored_formulas.put(0, formula_of(total(metric(1), metric(3))))
     (block,) = stored_formulas
-    ((minute,), (found,)) = block.worst_recent(rings)
+    ((minute,), (demand,)) = block.worst_recent(rings)
     assert minute == START + RECENT_MINUTES
-    np.testing.assert_array_equal(found, worst)
+    np.testing.assert_array_equal(demand, worst_demand)

@@ -19,11 +19,12 @@ NAN = float("nan")
 def series_history(*runs: tuple[int, float], throttled: float = NAN) -> tuple[SeriesHistory, Fleet]:
     """Return the history of a series of limit 1000, and its fleet.
 
-    runs: numbers of minutes with their utilization, up to NOW. throttled: throttled requests in minute NOW.
+    runs: the length in minutes and the utilization of each run; the last run ends at NOW. throttled: the
+    throttled requests in the minute NOW.
     """
     fleet = Fleet()
     series = add(fleet, key("orders"))
-    values = [value * 1000 * 60 for length, value in runs for _ in range(length)]
+    values = [utilization * 1000 * 60 for length, utilization in runs for _ in range(length)]
     minutes = np.arange(NOW - len(values) + 1, NOW + 1, dtype=np.int32)
     usage_formula, throttled_formula = fleet.usages.get(series.slot), fleet.throttled.get(series.slot)
     assert usage_formula and throttled_formula
@@ -75,9 +76,9 @@ def test_samples_from_the_future_are_left_out() -> None:
 
 
 def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
-    fleet, named = Fleet(), key("orders.fifo", "sqs.fifo_api_rate")
+    fleet, series_key = Fleet(), key("orders.fifo", "sqs.fifo_api_rate")
     lower, upper = traffic.of(StreamName="lower"), traffic.of(StreamName="upper")
-    series = add(fleet, named, usage=per_second(lower), upper_bound=per_second(upper), throttled=None)
+    series = add(fleet, series_key, usage=per_second(lower), upper_bound=per_second(upper), throttled=None)
     fleet.rings.write(np.array([0, 1]), np.array([NOW, NOW]), np.array([6000.0, 60_000.0], np.float32))
     history = SeriesHistory.of(fleet, series, NOW)
     assert (history.usage[-1], history.upper_bound[-1]) == pytest.approx((100.0, 1000.0))
@@ -88,12 +89,14 @@ def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
 def test_each_minute_is_judged_by_the_limit_of_that_minute() -> None:
     """The usage stays the same; the limit was doubled an hour ago, so that the usage is now in the band."""
     _, fleet = series_history((180, 0.8))
-    named = key("orders")
-    doubled = replace(SETTINGS, limit=Limit(2000.0, LimitSource.API, 0))
+    series_key = key("orders")
+    doubled_limit = replace(SETTINGS, limit=Limit(2000.0, LimitSource.API, 0))
     observed = Observed(
-        signal=named.signal, resource=named.subject, usage=per_second(traffic.of(StreamName=named.id))
+        signal=series_key.signal,
+        resource=series_key.subject,
+        usage=per_second(traffic.of(StreamName=series_key.id)),
     )
-    series = fleet.put(named, observed, doubled, NOW - 59)
+    series = fleet.put(series_key, observed, doubled_limit, NOW - 59)
     history = SeriesHistory.of(fleet, series, NOW)
     assert history.limit.tolist() == [1000.0] * 120 + [2000.0] * 60
     assert history.utilization.tolist() == pytest.approx([0.8] * 120 + [0.4] * 60)

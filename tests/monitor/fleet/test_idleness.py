@@ -35,19 +35,21 @@ def add_bought(
     fleet: Fleet, signal: str, *path: str, series_settings: SeriesSettings = BOUGHT_SETTINGS
 ) -> Series:
     """Add a series with a purchased limit of 100, a metric of its own and its stream's throttled calls."""
-    used = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
+    usage = per_second(Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path)))
     throttled = per_second(throttles.of(StreamName=path[0]))
-    return add(fleet, key(signal, *path), series_settings, usage=per_second(used), throttled=throttled)
+    return add(fleet, key(signal, *path), series_settings, usage=usage, throttled=throttled)
 
 
-def write(fleet: Fleet, series: Series, minute: int, used: float, throttled: float = 0.0) -> None:
+def write(fleet: Fleet, series: Series, minute: int, used_percent: float, throttled: float = 0.0) -> None:
     """Write the usage of a minute, as a percentage of the limit, and its throttled calls per second."""
-    write_all(fleet, series, range(minute, minute + 1), used, throttled)
+    write_all(fleet, series, range(minute, minute + 1), used_percent, throttled)
 
 
-def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttled: float = 0.0) -> None:
+def write_all(
+    fleet: Fleet, series: Series, minutes: range, used_percent: float, throttled: float = 0.0
+) -> None:
     """Write the same usage and throttled calls for each of some minutes."""
-    for formulas, value in ((fleet.usages, used), (fleet.throttled, throttled)):
+    for formulas, value in ((fleet.usages, used_percent), (fleet.throttled, throttled)):
         formula = formulas.get(series.slot)
         assert formula
         rows, sample_minutes = np.repeat(formula.rows, len(minutes)), np.array(minutes, np.int32)
@@ -55,10 +57,13 @@ def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttl
         fleet.rings.mark_read(np.array(formula.rows), minutes[-1])
 
 
-def idle_flags(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
-    """Return for each series of one stream whether it is idle. used: signal and usage; None: no sample."""
+def idle_flags(*used_percents: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
+    """Return for each series of one stream whether it is idle.
+
+    used_percents: the signal of each series, and its usage as a percentage of the limit; None: no sample.
+    """
     fleet = Fleet()
-    for number, (signal, percent) in enumerate(used):
+    for number, (signal, percent) in enumerate(used_percents):
         path = ("orders",) if signal.startswith("stream") else ("orders", str(number))
         series = add_bought(fleet, signal, *path)
         if percent is not None:
@@ -68,7 +73,7 @@ def idle_flags(*used: tuple[str, float | None], throttled: float = 0.0) -> list[
 
 
 @pytest.mark.parametrize(
-    ("used", "expected"),
+    ("used_percents", "expected"),
     [
         pytest.param([(BYTES, 5), (RECORDS, 5)], True, id="both are idle"),
         pytest.param([(BYTES, 5), (RECORDS, 60)], False, id="only one of two is idle"),
@@ -80,28 +85,28 @@ def idle_flags(*used: tuple[str, float | None], throttled: float = 0.0) -> list[
     ],
 )
 def test_series_of_one_purchase_are_idle_together(
-    used: list[tuple[str, float | None]], expected: bool
+    used_percents: list[tuple[str, float | None]], expected: bool
 ) -> None:
-    assert idle_flags(*used) == [expected] * len(used)
+    assert idle_flags(*used_percents) == [expected] * len(used_percents)
 
 
 def test_a_throttled_purchase_is_not_idle_even_within_the_tolerance() -> None:
     assert not any(idle_flags((BYTES, 5), (RECORDS, 5), throttled=0.02))
 
 
-@pytest.mark.parametrize("incomplete", [False, True])
-def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) -> None:
+@pytest.mark.parametrize("is_incomplete", [False, True])
+def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(is_incomplete: bool) -> None:
     """The metric of throttled calls was not read, or counts only some of them."""
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
-    throttled = None if incomplete else per_second(throttles.of(StreamName="orders", ShardId="unread"))
+    throttled = None if is_incomplete else per_second(throttles.of(StreamName="orders", ShardId="unread"))
     first = add(
         fleet,
         key(BYTES, "orders"),
         BOUGHT_SETTINGS,
         usage=usage,
         throttled=throttled,
-        throttled_incomplete=incomplete,
+        throttled_incomplete=is_incomplete,
     )
     second = add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 5)
@@ -161,8 +166,8 @@ def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, f
     judge(fleet, NOW)
     slots = np.arange(fleet.size, dtype=np.int32)
     others = highest_other_ratio_to_low(fleet, slots, np.full(slots.size, NOW - 3, np.int32))
-    by_alerts = (fleet.utilization[slots] < fleet.low[slots]) & ~(others >= 1)
-    assert by_alerts.tolist() == fleet.idle[slots].tolist()
+    are_idle_by_alerts = (fleet.utilization[slots] < fleet.low[slots]) & ~(others >= 1)
+    assert are_idle_by_alerts.tolist() == fleet.idle[slots].tolist()
 
 
 def test_the_sample_of_another_series_of_a_purchase_counts_until_it_is_stale() -> None:
@@ -197,7 +202,7 @@ async def test_a_purchase_raises_alerts_only_if_both_of_its_limits_are_hardly_us
     records: float, expected: list[str], tmp_path: Path
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
-        fleet, found = harness.fleet, []
+        fleet, zones = harness.fleet, []
         series_and_percents = [
             (add_bought(fleet, BYTES, "orders"), 5.0),
             (add_bought(fleet, RECORDS, "orders"), records),
@@ -208,5 +213,5 @@ async def test_a_purchase_raises_alerts_only_if_both_of_its_limits_are_hardly_us
             harness.minute, harness.seconds = minute, minute * 60.0
             fleet.confirmed[: fleet.size] = minute
             harness.set_read_result()
-            found += [notice.zone for notice in await harness.process()]
-        assert found == expected
+            zones += [notice.zone for notice in await harness.process()]
+        assert zones == expected

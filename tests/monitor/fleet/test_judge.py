@@ -100,7 +100,7 @@ def put(
     resource: object = "a",
     minutes_ago: int = 0,
 ) -> None:
-    """Register a series; `minutes_ago`: when an inventory confirmed it."""
+    """Register a series. minutes_ago: how long ago an inventory confirmed it."""
     fleet.put(key(resource), observed, series_settings, NOW - minutes_ago)
 
 
@@ -164,10 +164,10 @@ def judge_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judgement:
         throttled and saturation > 0 and exceeds_tolerance(model, throttled, used_at, served, tolerated)
     )
     minute = max(used_at, throttled_at) if is_saturated else used_at
-    unconfirmed = fleet.confirmed[slot] < now - CONFIRMED_FOR
-    if used_at < oldest or unconfirmed:
+    is_unconfirmed = fleet.confirmed[slot] < now - CONFIRMED_FOR
+    if used_at < oldest or is_unconfirmed:
         usage = upper_bound = NAN
-    if minute < oldest or unconfirmed:
+    if minute < oldest or is_unconfirmed:
         saturation = NAN
     limit = fleet.limit[slot].item()
     utilization = NAN if upper_formula else usage / limit
@@ -185,8 +185,12 @@ def zone_by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
     """Return the zone of a utilization, by the definition in the glossary."""
     if math.isnan(utilization):
         return Zone.STALE
-    reached_edges = [np.float32(utilization) >= fleet.low[slot], np.float32(utilization) > fleet.high[slot]]
-    return Zone(sum(reached_edges) - 1 + int(np.float32(utilization) >= fleet.near[slot]))
+    value = np.float32(utilization)
+    if value >= fleet.near[slot]:
+        return Zone.NEAR
+    if value > fleet.high[slot]:
+        return Zone.ABOVE
+    return Zone.WITHIN if value >= fleet.low[slot] else Zone.BELOW
 
 
 def zone_by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
@@ -200,12 +204,12 @@ def zone_by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zo
     return highest_zone if lowest_zone <= highest_zone <= Zone.WITHIN else Zone.UNOBSERVABLE
 
 
-def assert_same(found: Judgement, expected: Judgement) -> None:
+def assert_same(judgement: Judgement, expected: Judgement) -> None:
     """Check that two judgements are equal."""
-    assert found.zone is expected.zone
+    assert judgement.zone is expected.zone
     if not all(map(math.isnan, expected[:4])):  # without any number, the minute does not matter
-        assert found.minute == expected.minute
-    np.testing.assert_array_equal(np.array(found[:4], np.float32), np.array(expected[:4], np.float32))
+        assert judgement.minute == expected.minute
+    np.testing.assert_array_equal(np.array(judgement[:4], np.float32), np.array(expected[:4], np.float32))
 
 
 @given(
@@ -264,14 +268,14 @@ def test_a_judgement_depends_on_the_samples_and_never_on_earlier_judgements(
 def test_usage_divided_by_the_limit_is_a_utilization_with_a_zone() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)))
-    found = write_and_judge(fleet, (0, 3, 80.0))
-    assert (found.usage, found.minute) == (80, NOW - 3)
-    assert found.utilization == pytest.approx(0.8)
-    assert found.zone is Zone.ABOVE
+    judgement = write_and_judge(fleet, (0, 3, 80.0))
+    assert (judgement.usage, judgement.minute) == (80, NOW - 3)
+    assert judgement.utilization == pytest.approx(0.8)
+    assert judgement.zone is Zone.ABOVE
 
 
 @pytest.mark.parametrize(("minutes_ago", "zone"), [(STALE_AFTER, Zone.WITHIN), (STALE_AFTER + 1, Zone.STALE)])
-def test_a_sample_counts_until_it_is_stale(minutes_ago: int, zone: Zone) -> None:
+def test_a_sample_is_judged_until_it_is_stale(minutes_ago: int, zone: Zone) -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)))
     assert write_and_judge(fleet, (0, minutes_ago, 50.0)).zone is zone
@@ -298,13 +302,13 @@ def test_a_series_that_no_inventory_confirms_becomes_stale(minutes_ago: int, zon
 def test_throttled_demand_outranks_a_low_utilization() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(throttles)))
-    found = write_and_judge(fleet, (0, 3, 17.0), (1, 3, 6.0))
-    assert found.zone is Zone.SATURATED
-    assert found.saturation == 6
-    assert found.utilization == pytest.approx(0.17)
+    judgement = write_and_judge(fleet, (0, 3, 17.0), (1, 3, 6.0))
+    assert judgement.zone is Zone.SATURATED
+    assert judgement.saturation == 6
+    assert judgement.utilization == pytest.approx(0.17)
 
 
-def test_throttled_demand_counts_for_a_few_minutes_so_that_no_poll_misses_it() -> None:
+def test_throttled_demand_saturates_a_series_for_some_minutes_so_that_no_poll_misses_it() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(throttles)))
     zones = [write_and_judge(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
@@ -321,15 +325,17 @@ def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
     assert write_and_judge(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 
 
-@pytest.mark.parametrize(("counted", "shown", "zone"), [(6.0, 6.0, Zone.SATURATED), (0.0, NAN, Zone.BELOW)])
-def test_if_throttled_demand_is_known_only_in_part_its_zero_is_unknown(
-    counted: float, shown: float, zone: Zone
+@pytest.mark.parametrize(
+    ("counted_throttles", "saturation", "zone"), [(6.0, 6.0, Zone.SATURATED), (0.0, NAN, Zone.BELOW)]
+)
+def test_a_count_of_only_some_throttles_is_unknown_if_it_is_0(
+    counted_throttles: float, saturation: float, zone: Zone
 ) -> None:
     fleet = Fleet()
     put(fleet, replace(observed_with(total(traffic), throttled=total(throttles)), throttled_incomplete=True))
-    found = write_and_judge(fleet, (0, 3, 17.0), (1, 3, counted))
-    assert found.saturation == pytest.approx(shown, nan_ok=True)
-    assert found.zone is zone
+    judgement = write_and_judge(fleet, (0, 3, 17.0), (1, 3, counted_throttles))
+    assert judgement.saturation == pytest.approx(saturation, nan_ok=True)
+    assert judgement.zone is zone
 
 
 def test_a_series_with_throttled_demand_and_no_usage_is_saturated() -> None:
@@ -340,21 +346,21 @@ def test_a_series_with_throttled_demand_and_no_usage_is_saturated() -> None:
     assert judgement_of(fleet).minute == NOW - 3
 
 
-def test_throttled_demand_does_not_make_an_outdated_usage_count_again() -> None:
+def test_a_stale_usage_stays_unknown_while_throttled_demand_comes() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(throttles)))
-    found = write_and_judge(fleet, (0, 100, 80.0), (1, 3, 6.0))
-    assert (found.zone, found.minute, found.saturation) == (Zone.SATURATED, NOW - 3, 6)
-    assert math.isnan(found.usage)
-    assert math.isnan(found.utilization)
+    judgement = write_and_judge(fleet, (0, 100, 80.0), (1, 3, 6.0))
+    assert (judgement.zone, judgement.minute, judgement.saturation) == (Zone.SATURATED, NOW - 3, 6)
+    assert math.isnan(judgement.usage)
+    assert math.isnan(judgement.utilization)
 
 
 def test_a_series_without_a_known_limit_shows_its_usage_and_cannot_be_judged() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)), NO_LIMIT)
-    found = write_and_judge(fleet, (0, 3, 80.0))
-    assert (found.zone, found.usage) == (Zone.UNOBSERVABLE, 80)
-    assert math.isnan(found.utilization)
+    judgement = write_and_judge(fleet, (0, 3, 80.0))
+    assert (judgement.zone, judgement.usage) == (Zone.UNOBSERVABLE, 80)
+    assert math.isnan(judgement.utilization)
 
 
 def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publishes() -> None:
@@ -363,8 +369,8 @@ def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publish
     put(fleet, observed_with(total(traffic)), resource="of the same namespace")
     assert write_and_judge(fleet).zone is Zone.STALE
     assert write_and_judge(fleet, (1, 3)).zone is Zone.STALE  # the whole namespace may be late
-    found = write_and_judge(fleet, (0, 3, 50.0))
-    assert (found.usage, found.minute, found.zone) == (0, NOW - 3, Zone.BELOW)
+    judgement = write_and_judge(fleet, (0, 3, 50.0))
+    assert (judgement.usage, judgement.minute, judgement.zone) == (0, NOW - 3, Zone.BELOW)
 
 
 def test_an_unobservable_series_has_no_usage_rather_than_0() -> None:
@@ -387,10 +393,10 @@ def test_an_unobservable_series_has_no_usage_rather_than_0() -> None:
 def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(messages: float, zone: Zone) -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic).scaled(0.1), upper_bound=total(traffic)))
-    found = write_and_judge(fleet, (0, 3, messages))
-    assert found.usage == pytest.approx(messages / 10)
-    assert (found.upper_bound, found.zone) == (messages, zone)
-    assert math.isnan(found.utilization)
+    judgement = write_and_judge(fleet, (0, 3, messages))
+    assert judgement.usage == pytest.approx(messages / 10)
+    assert (judgement.upper_bound, judgement.zone) == (messages, zone)
+    assert math.isnan(judgement.utilization)
 
 
 @pytest.mark.parametrize("amount", [0.0, 30.0, 80.0, 1200.0])
@@ -406,13 +412,14 @@ def test_a_usage_whose_bounds_are_only_shown_is_judged_by_throttled_demand_alone
 ) -> None:
     fleet = Fleet()
     put(fleet, replace(observed_with(usage, total(throttles), upper_bound), judged=False))
-    found = write_and_judge(fleet, (0, 3, amount), (1, 3))
-    assert found.zone is Zone.UNOBSERVABLE
-    assert max(found.usage, found.upper_bound if upper_bound else 0) == amount
-    assert COUNT.format_range(found.usage, number(found.upper_bound), bounded=True).startswith(text)
+    judgement = write_and_judge(fleet, (0, 3, amount), (1, 3))
+    assert judgement.zone is Zone.UNOBSERVABLE
+    assert max(judgement.usage, judgement.upper_bound if upper_bound else 0) == amount
+    assert COUNT.format_range(judgement.usage, number(judgement.upper_bound), bounded=True).startswith(text)
     slots, minutes = np.array([0], np.int32), np.array([NOW - 3], np.int32)
-    alerted = fleet.judged_at(slots, minutes)
-    assert np.isnan([alerted.utilization_lower_bound, alerted.utilization_upper_bound]).all()
+    columns_for_alerts = fleet.judged_at(slots, minutes)
+    assert np.isnan(columns_for_alerts.utilization_lower_bound).all()
+    assert np.isnan(columns_for_alerts.utilization_upper_bound).all()
     assert write_and_judge(fleet, (1, 2, 5.0)).zone is Zone.SATURATED
     assert write_and_judge(fleet, now=NOW + 2 * STALE_AFTER).zone is Zone.UNOBSERVABLE
 
@@ -440,9 +447,11 @@ def test_throttled_demand_is_always_shown_but_saturates_a_series_only_beyond_the
     fleet = Fleet()
     observed = replace(observed_with(total(traffic), throttled=total(throttles)), served=total(more_traffic))
     put(fleet, observed, TOLERANT)
-    used = 95.0 if zone is Zone.NEAR else 50.0
-    found = write_and_judge(fleet, (0, 3, used), (1, 3, throttled), *([(2, 3, served)] if served else []))
-    assert (found.zone, found.saturation) == (zone, throttled)
+    usage = 95.0 if zone is Zone.NEAR else 50.0
+    judgement = write_and_judge(
+        fleet, (0, 3, usage), (1, 3, throttled), *([(2, 3, served)] if served else [])
+    )
+    assert (judgement.zone, judgement.saturation) == (zone, throttled)
 
 
 def test_throttled_demand_is_compared_with_the_served_demand_of_its_own_minute() -> None:

@@ -30,10 +30,10 @@ def write(fleet: Fleet, minute: int, value: float) -> None:
     fleet.rings.mark_read(rows, minute)
 
 
-def judgement_by_name(fleet: Fleet) -> dict[str, list[list[object]]]:
-    """Return the judged columns of each series, by name."""
+def judgement_by_name(fleet: Fleet) -> dict[str, list[str]]:
+    """Return the judged columns by the name of the stream, as texts, so that NaN equals NaN."""
     return {
-        series.key.resource: [[str(getattr(fleet, name)[series.slot]) for name in COLUMNS]]
+        series.key.resource: [str(getattr(fleet, name)[series.slot]) for name in COLUMNS]
         for series in fleet.series.values()
     }
 
@@ -52,15 +52,15 @@ def revise_points(fleet: Fleet) -> None:
 
 def test_a_judgement_is_written_in_its_last_part() -> None:
     fleet = fleet_of()
-    before = judgement_by_name(fleet)
+    earlier_judgement = judgement_by_name(fleet)
     parts = judge_in_parts(fleet, NOW, max_at_once=0)
     for _ in range(PARTS_BEFORE_WRITING):
         next(parts)
-        assert judgement_by_name(fleet) == before
+        assert judgement_by_name(fleet) == earlier_judgement
     assert next(parts, None) is None
-    expected = fleet_of()
-    judge(expected, NOW)
-    assert judgement_by_name(fleet) == judgement_by_name(expected) != before
+    fleet_judged_at_once = fleet_of()
+    judge(fleet_judged_at_once, NOW)
+    assert judgement_by_name(fleet) == judgement_by_name(fleet_judged_at_once) != earlier_judgement
 
 
 @pytest.mark.parametrize("part", range(PARTS_BEFORE_WRITING))
@@ -78,15 +78,15 @@ def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
 
 
 def test_a_judgement_ends_even_if_series_change_between_all_parts() -> None:
-    fleet, parts = fleet_of(), 0
-    for parts, _ in enumerate(judge_in_parts(fleet, NOW, max_at_once=0), 1):
-        add(fleet, key(f"new-{parts}"))
-    expected = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(parts))])
-    for either_fleet in (fleet, expected):
+    fleet, part_count = fleet_of(), 0
+    for part_count, _ in enumerate(judge_in_parts(fleet, NOW, max_at_once=0), 1):
+        add(fleet, key(f"new-{part_count}"))
+    assert part_count < 10
+    fleet_judged_at_once = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(part_count))])
+    for either_fleet in (fleet, fleet_judged_at_once):
         write(either_fleet, NOW - 1, 30_000.0)
         judge(either_fleet, NOW)
-    assert judgement_by_name(fleet) == judgement_by_name(expected)
-    assert parts < 10
+    assert judgement_by_name(fleet) == judgement_by_name(fleet_judged_at_once)
 
 
 def test_a_point_that_is_revised_between_parts_is_judged_by_its_last_value_at_the_next_judgement() -> None:
@@ -111,23 +111,19 @@ def test_a_small_fleet_is_judged_in_one_part() -> None:
 def test_a_snapshot_copied_in_parts_equals_a_snapshot_copied_at_once() -> None:
     fleet = fleet_of()
     judge(fleet, NOW)
-    parts, copied = Snapshot.copy_in_parts(fleet, {"1": "one"}), None
-    while copied is None:
+    parts, snapshot_in_parts = Snapshot.copy_in_parts(fleet, {"1": "one"}), None
+    while snapshot_in_parts is None:
         try:
             next(parts)
         except StopIteration as ended:
-            copied = ended.value
-    whole = Snapshot.of(fleet, {"1": "one"})
+            snapshot_in_parts = ended.value
+    snapshot_at_once = Snapshot.of(fleet, {"1": "one"})
     for column in fields(Snapshot):
-        in_parts, at_once = getattr(copied, column.name), getattr(whole, column.name)
-        pairs = (
-            zip(in_parts, at_once, strict=True)
-            if column.name in {"reach", "causes"}
-            else [(in_parts, at_once)]
-        )
-        assert all(
-            np.array_equal(a, b, equal_nan=np.issubdtype(np.asarray(a).dtype, np.floating)) for a, b in pairs
-        )
+        in_parts, at_once = getattr(snapshot_in_parts, column.name), getattr(snapshot_at_once, column.name)
+        has_members = column.name in {"reach", "causes"}  # each member is an array
+        for value, expected in zip(in_parts, at_once, strict=True) if has_members else [(in_parts, at_once)]:
+            equal_nan = np.issubdtype(np.asarray(value).dtype, np.floating)
+            assert np.array_equal(value, expected, equal_nan=equal_nan), column.name
 
 
 @pytest.mark.parametrize("change", [add_series, drop_series, lambda fleet: judge(fleet, NOW)])
@@ -135,8 +131,8 @@ def test_the_state_of_a_fleet_changes_with_its_series_and_their_judgement(
     change: Callable[[Fleet], None],
 ) -> None:
     fleet = fleet_of()
-    before = fleet.state
+    earlier_state = fleet.state
     revise_points(fleet)
-    assert fleet.state == before
+    assert fleet.state == earlier_state
     change(fleet)
-    assert fleet.state != before
+    assert fleet.state != earlier_state

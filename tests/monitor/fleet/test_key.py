@@ -18,7 +18,9 @@ def key(*path: str, names: tuple[str, ...] = ()) -> Key:
 @example(("a\\0b",), ("a\0b",))
 @given(PATHS, PATHS)
 def test_different_paths_have_different_ids(first: tuple[str, ...], second: tuple[str, ...]) -> None:
-    assert (key(*first).id == key(*second).id) == (first == second) == (key(*first) == key(*second))
+    are_equal = first == second
+    assert (key(*first).id == key(*second).id) is are_equal
+    assert (key(*first) == key(*second)) is are_equal
 
 
 @given(PATHS, PATHS)
@@ -41,10 +43,10 @@ def test_different_resources_of_a_kind_have_different_labels_whatever_their_name
 
 
 def test_the_name_of_a_resource_is_no_part_of_its_identity() -> None:
-    before, after = key("a1b2", names=("orders",)), key("a1b2", names=("orders-v2",))
-    assert before == after and hash(before) == hash(after) and before.id == after.id
-    assert (before.resource, after.resource) == ("orders", "orders-v2")
-    assert before.labels["resource_id"] == "a1b2"
+    old_name, new_name = key("a1b2", names=("orders",)), key("a1b2", names=("orders-v2",))
+    assert old_name == new_name and hash(old_name) == hash(new_name) and old_name.id == new_name.id
+    assert (old_name.resource, new_name.resource) == ("orders", "orders-v2")
+    assert old_name.labels["resource_id"] == "a1b2"
 
 
 def test_a_series_has_the_label_resource_id_only_if_id_and_name_differ() -> None:
@@ -54,10 +56,11 @@ def test_a_series_has_the_label_resource_id_only_if_id_and_name_differ() -> None
 
 
 def test_the_whole_account_differs_from_a_resource_named_account() -> None:
-    whole, named = Key("1", "r", "s", "a", ACCOUNT), Key("1", "r", "s", "a", "account")
-    assert whole != named and whole.id != named.id
-    assert (whole.resource, whole.display_name, whole.is_of_account) == ("", "whole account", True)
-    assert (named.resource, named.display_name, named.is_of_account) == ("account", "account", False)
+    of_account, of_resource = Key("1", "r", "s", "a", ACCOUNT), Key("1", "r", "s", "a", "account")
+    assert of_account != of_resource and of_account.id != of_resource.id
+    assert (of_account.resource, of_account.display_name) == ("", "whole account")
+    assert (of_resource.resource, of_resource.display_name) == ("account", "account")
+    assert of_account.is_of_account and not of_resource.is_of_account
 
 
 def test_the_id_of_a_key_is_the_same_in_all_versions_of_headroom() -> None:

@@ -36,18 +36,18 @@ def put(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
 
 def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
     """Return the limits of a series in these minutes."""
-    requested = np.array(minutes, np.int32)
-    return list(fleet.limits_at(np.full(requested.size, series.slot, np.int32), requested))
+    minute_array = np.array(minutes, np.int32)
+    return list(fleet.limits_at(np.full(minute_array.size, series.slot, np.int32), minute_array))
 
 
 def expected_limits(readings: list[tuple[int, float | None]], minutes: range) -> list[float]:
     """Return the last limit read up to each minute; before the first reading, the first limit."""
-    found = []
+    limits_by_minute = []
     for minute in minutes:
-        before = [limit for read_at, limit in readings if read_at <= minute]
-        limit = before[-1] if before else readings[0][1]
-        found.append(NAN if limit is None else float(np.float32(limit)))
-    return found
+        limits_read = [limit for read_at, limit in readings if read_at <= minute]
+        limit = limits_read[-1] if limits_read else readings[0][1]
+        limits_by_minute.append(NAN if limit is None else float(np.float32(limit)))
+    return limits_by_minute
 
 
 @given(observed_limits)
@@ -97,7 +97,7 @@ def test_a_fleet_whose_limits_never_change_has_no_past_limits() -> None:
     assert len(fleet.past_limits) == 0
 
 
-def test_changes_of_a_dropped_series_do_not_apply_to_the_next_one_in_its_slot() -> None:
+def test_changes_of_a_dropped_series_do_not_apply_to_the_next_series_in_its_slot() -> None:
     fleet = Fleet()
     put(fleet, "orders", 100.0, NOW - 10)
     dropped = put(fleet, "orders", 200.0, NOW)
@@ -110,9 +110,9 @@ def test_changes_of_a_dropped_series_do_not_apply_to_the_next_one_in_its_slot() 
 
 
 def test_past_limits_stay_in_order_after_changes_in_the_same_minute_and_in_an_earlier_one() -> None:
-    past = PastLimits()
+    past_limits = PastLimits()
     first, second, third = map(np.float32, (1, 2, 3))
-    past.record(0, first, second, NOW)
-    past.record(0, second, third, NOW)
-    past.record(0, third, second, NOW - 5)
-    assert list(past.history(0, 2.0)) == [(None, 1.0), (NOW, 2.0)]
+    past_limits.record(0, first, second, NOW)
+    past_limits.record(0, second, third, NOW)
+    past_limits.record(0, third, second, NOW - 5)
+    assert list(past_limits.history(0, 2.0)) == [(None, 1.0), (NOW, 2.0)]

@@ -35,7 +35,7 @@ from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "size", "web")
-used, published, throttles, spare = (
+used_metric, published_metric, throttles, spare_metric = (
     Metric("AWS/Test", name, "Maximum") for name in ("Used", "Limit", "Refused", "Spare")
 )
 COLUMNS = ("usage", "limit", "utilization", "zone", "minute")
@@ -59,7 +59,7 @@ class LimitedSeries:
             stale_after=30,
             pending_for=0,
         )
-        defaults = {"usage": highest(used), "throttled": highest(throttles)}
+        defaults = {"usage": highest(used_metric), "throttled": highest(throttles)}
         observed = Observed(
             signal="size", resource=KEY.subject, limit=limit, **(defaults | self.fields | fields)
         )
@@ -93,32 +93,46 @@ class LimitedSeries:
 
 
 def test_usage_is_compared_with_the_limit_of_its_own_minute() -> None:
-    limited = LimitedSeries(published_limit=highest(published))
-    limited.put(6, LimitSource.METRIC)
-    limited.write(used, [4, 4, 30, 30])
-    limited.write(published, [6, 6, 60, 60])
-    assert limited.judge() is Zone.WITHIN
-    assert (limited.column("usage"), limited.column("limit"), limited.column("utilization")) == (30, 60, 0.5)
-    assert not limited.fires_near()
-    series = limited.fleet.series[KEY]
-    series_history = SeriesHistory.of(limited.fleet, series, NOW)
+    limited_series = LimitedSeries(published_limit=highest(published_metric))
+    limited_series.put(6, LimitSource.METRIC)
+    limited_series.write(used_metric, [4, 4, 30, 30])
+    limited_series.write(published_metric, [6, 6, 60, 60])
+    assert limited_series.judge() is Zone.WITHIN
+    assert (
+        limited_series.column("usage"),
+        limited_series.column("limit"),
+        limited_series.column("utilization"),
+    ) == (30, 60, 0.5)
+    assert not limited_series.fires_near()
+    series = limited_series.fleet.series[KEY]
+    series_history = SeriesHistory.of(limited_series.fleet, series, NOW)
     assert series_history.limit[-4:].tolist() == [6, 6, 60, 60]
     assert series_history.utilization[-4:].tolist() == pytest.approx([4 / 6, 4 / 6, 0.5, 0.5])
     slots, minutes = np.full(2, series.slot, np.int32), np.array([NOW - 3, NOW], np.int32)
-    pushed = samples_at(limited.fleet, slots, minutes, newest_minutes(limited.fleet)[:, slots])
-    assert pushed.limit.tolist() == [6, 60]
-    assert [*limits_since(limited.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
+    pushed_samples = samples_at(
+        limited_series.fleet, slots, minutes, newest_minutes(limited_series.fleet)[:, slots]
+    )
+    assert pushed_samples.limit.tolist() == [6, 60]
+    assert [*limits_since(limited_series.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
 
 
 @pytest.mark.parametrize(
     ("expression", "limits"),
     [
-        pytest.param(limit_minus(10, lowest(published, spare)), [8, 5, 5, 5], id="a number minus a metric"),
         pytest.param(
-            ratio(total(published, spare), spare).scaled(10), [14, 22, 10, 100], id="a ratio with a sum"
+            limit_minus(10, lowest(published_metric, spare_metric)),
+            [8, 5, 5, 5],
+            id="a number minus a metric",
         ),
         pytest.param(
-            lowest(total(published, spare), published), [2, 6, 5, 5], id="a sum with an absent term"
+            ratio(total(published_metric, spare_metric), spare_metric).scaled(10),
+            [14, 22, 10, 100],
+            id="a ratio with a sum",
+        ),
+        pytest.param(
+            lowest(total(published_metric, spare_metric), published_metric),
+            [2, 6, 5, 5],
+            id="a sum with an absent term",
         ),
     ],
 )
@@ -126,26 +140,26 @@ def test_a_published_limit_is_any_expression_over_metrics_of_its_minute(
     expression: Usage, limits: list[float]
 ) -> None:
     """In minutes in which the expression is unknown, the limit is the one that an inventory read."""
-    limited = LimitedSeries(published_limit=expression)
-    limited.put(100, LimitSource.METRIC)
-    limited.write(used, [1, 1, 1, 1])
-    limited.write(published, [2, 6, np.nan, 5])
-    limited.write(spare, [5, 5, 5, np.nan])
-    limited.read(published, spare)
-    limited.judge()
-    history = SeriesHistory.of(limited.fleet, limited.fleet.series[KEY], NOW)
+    limited_series = LimitedSeries(published_limit=expression)
+    limited_series.put(100, LimitSource.METRIC)
+    limited_series.write(used_metric, [1, 1, 1, 1])
+    limited_series.write(published_metric, [2, 6, np.nan, 5])
+    limited_series.write(spare_metric, [5, 5, 5, np.nan])
+    limited_series.read(published_metric, spare_metric)
+    limited_series.judge()
+    history = SeriesHistory.of(limited_series.fleet, limited_series.fleet.series[KEY], NOW)
     assert history.limit[-4:].tolist() == limits
     assert history.utilization[-4:].tolist() == pytest.approx([1 / limit for limit in limits])
-    assert limited.column("limit") == limits[-1]
+    assert limited_series.column("limit") == limits[-1]
 
 
 def test_a_minute_without_a_published_limit_has_the_limit_that_was_read_last() -> None:
-    limited = LimitedSeries(published_limit=highest(published))
-    limited.put(8, LimitSource.METRIC)
-    limited.write(used, [4, 4])
-    limited.write(published, [16, np.nan])
-    limited.judge()
-    assert limited.column("limit") == 8
+    limited_series = LimitedSeries(published_limit=highest(published_metric))
+    limited_series.put(8, LimitSource.METRIC)
+    limited_series.write(used_metric, [4, 4])
+    limited_series.write(published_metric, [16, np.nan])
+    limited_series.judge()
+    assert limited_series.column("limit") == 8
 
 
 @pytest.mark.parametrize(
@@ -161,211 +175,213 @@ def test_a_minute_without_a_published_limit_has_the_limit_that_was_read_last() -
 def test_a_limit_that_is_only_published_is_known_from_its_points(
     limits: list[float], expected: list[float]
 ) -> None:
-    limited = LimitedSeries(published_limit=highest(published))
-    limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    limited.write(used, [4, 4, 4, 4])
-    limited.write(published, limits)
-    zone, series = limited.judge(), limited.fleet.series[KEY]
-    history = SeriesHistory.of(limited.fleet, series, NOW)
+    limited_series = LimitedSeries(published_limit=highest(published_metric))
+    limited_series.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    limited_series.write(used_metric, [4, 4, 4, 4])
+    limited_series.write(published_metric, limits)
+    zone, series = limited_series.judge(), limited_series.fleet.series[KEY]
+    history = SeriesHistory.of(limited_series.fleet, series, NOW)
     np.testing.assert_array_equal(history.limit[-4:], expected)
     assert zone is (Zone.STALE if np.isnan(expected[-1]) else Zone.WITHIN)
     assert series.unobservable is None
 
 
 def test_a_limit_that_is_only_published_becomes_stale() -> None:
-    limited = LimitedSeries(published_limit=highest(published))
-    limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    limited.write(published, [8], end=NOW - 31)
-    limited.write(used, [4] * 40)
-    assert limited.judge() is Zone.STALE
-    assert np.isnan(limited.column("limit"))
-    limited.write(published, [8], end=NOW - 30)
-    assert limited.judge() is Zone.WITHIN
+    limited_series = LimitedSeries(published_limit=highest(published_metric))
+    limited_series.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    limited_series.write(published_metric, [8], end=NOW - 31)
+    limited_series.write(used_metric, [4] * 40)
+    assert limited_series.judge() is Zone.STALE
+    assert np.isnan(limited_series.column("limit"))
+    limited_series.write(published_metric, [8], end=NOW - 30)
+    assert limited_series.judge() is Zone.WITHIN
 
 
 def test_a_series_whose_limit_is_only_published_may_be_put_again_without_a_change() -> None:
-    limited = LimitedSeries(published_limit=highest(published), hard_limit=True)
-    first = limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    version = limited.fleet.version
-    assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC, read_at=NOW + 10) == first
-    assert limited.fleet.version == version
-    ((since, limit),) = limits_since(limited.fleet, first.slot)
+    limited_series = LimitedSeries(published_limit=highest(published_metric), hard_limit=True)
+    first = limited_series.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    version = limited_series.fleet.version
+    assert limited_series.put(PUBLISHED_ONLY, LimitSource.METRIC, read_at=NOW + 10) == first
+    assert limited_series.fleet.version == version
+    ((since, limit),) = limits_since(limited_series.fleet, first.slot)
     assert since is None and np.isnan(limit)
 
 
 def test_a_usage_of_0_against_a_published_limit_of_0_is_below() -> None:
-    limited = LimitedSeries(published_limit=highest(published))
-    limited.put(8, LimitSource.METRIC)
-    limited.write(used, [0])
-    limited.write(published, [0])
-    assert limited.judge() is Zone.BELOW
+    limited_series = LimitedSeries(published_limit=highest(published_metric))
+    limited_series.put(8, LimitSource.METRIC)
+    limited_series.write(used_metric, [0])
+    limited_series.write(published_metric, [0])
+    assert limited_series.judge() is Zone.BELOW
 
 
 def test_an_override_outranks_a_published_limit() -> None:
-    limited = LimitedSeries(published_limit=highest(published))
-    limited.put(5, LimitSource.OVERRIDE)
-    limited.write(used, [4])
-    assert metric_query(published) not in limited.fleet.metrics(KEY.cell)  # not polled, so not billed
-    limited.judge()
-    assert limited.column("utilization") == pytest.approx(0.8)
+    limited_series = LimitedSeries(published_limit=highest(published_metric))
+    limited_series.put(5, LimitSource.OVERRIDE)
+    limited_series.write(used_metric, [4])
+    assert metric_query(published_metric) not in limited_series.fleet.metrics(
+        KEY.cell
+    )  # not polled, so not billed
+    limited_series.judge()
+    assert limited_series.column("utilization") == pytest.approx(0.8)
 
 
 @given(st.lists(st.integers(0, 40).map(float), min_size=1, max_size=20), st.booleans())
 def test_a_constant_published_limit_is_judged_like_the_same_limit_from_the_api(
     values: list[float], is_hard: bool
 ) -> None:
-    by_metric, by_api = LimitedSeries(published_limit=highest(published)), LimitedSeries()
-    for limited, source in ((by_metric, LimitSource.METRIC), (by_api, LimitSource.API)):
-        limited.put(40, source, hard_limit=is_hard)
-        limited.write(used, values)
-    by_metric.write(published, [40.0] * len(values))
+    by_metric, by_api = LimitedSeries(published_limit=highest(published_metric)), LimitedSeries()
+    for limited_series, source in ((by_metric, LimitSource.METRIC), (by_api, LimitSource.API)):
+        limited_series.put(40, source, hard_limit=is_hard)
+        limited_series.write(used_metric, values)
+    by_metric.write(published_metric, [40.0] * len(values))
     assert by_metric.judge() is by_api.judge()
     assert [by_metric.column(name) for name in COLUMNS] == [by_api.column(name) for name in COLUMNS]
     assert by_metric.fires_near() == by_api.fires_near()
 
 
 def test_a_usage_above_a_hard_limit_proves_that_the_limit_is_outdated() -> None:
-    limited = LimitedSeries(hard_limit=True)
-    series = limited.put(6, read_at=NOW - 5)
-    limited.write(used, [4, 30])
-    assert limited.judge() is Zone.UNOBSERVABLE
-    assert np.isnan(limited.column("utilization")) and limited.column("usage") == 30
-    assert why_unobservable_now(limited.fleet, series) is LIMIT_CHANGED
-    assert not limited.fires_near()
-    assert np.isnan(SeriesHistory.of(limited.fleet, series, NOW).utilization[-1])
-    limited.put(60)
-    assert limited.judge() is Zone.WITHIN
-    assert not limited.fires_near()
+    limited_series = LimitedSeries(hard_limit=True)
+    series = limited_series.put(6, read_at=NOW - 5)
+    limited_series.write(used_metric, [4, 30])
+    assert limited_series.judge() is Zone.UNOBSERVABLE
+    assert np.isnan(limited_series.column("utilization")) and limited_series.column("usage") == 30
+    assert why_unobservable_now(limited_series.fleet, series) is LIMIT_CHANGED
+    assert not limited_series.fires_near()
+    assert np.isnan(SeriesHistory.of(limited_series.fleet, series, NOW).utilization[-1])
+    limited_series.put(60)
+    assert limited_series.judge() is Zone.WITHIN
+    assert not limited_series.fires_near()
 
 
 def test_throttled_demand_proves_that_the_limit_holds() -> None:
-    limited = LimitedSeries(hard_limit=True)
-    limited.put(6)
-    limited.write(used, [7])
-    limited.write(throttles, [3])
-    assert limited.judge() is Zone.SATURATED
-    assert limited.column("utilization") == pytest.approx(7 / 6)
+    limited_series = LimitedSeries(hard_limit=True)
+    limited_series.put(6)
+    limited_series.write(used_metric, [7])
+    limited_series.write(throttles, [3])
+    assert limited_series.judge() is Zone.SATURATED
+    assert limited_series.column("utilization") == pytest.approx(7 / 6)
 
 
 def test_an_inventory_that_reads_the_same_limit_confirms_that_it_is_exceeded() -> None:
-    limited = LimitedSeries(hard_limit=True)
-    series = limited.put(6, read_at=NOW - 5)
-    limited.write(used, [7])
-    assert limited.judge() is Zone.UNOBSERVABLE
-    limited.put(6)
-    assert limited.judge() is Zone.NEAR
-    limited.write(used, [7], NOW + 1)
-    assert limited.judge(NOW + 1) is Zone.NEAR
-    assert limited.fires_near()
-    assert why_unobservable_now(limited.fleet, series) is None
+    limited_series = LimitedSeries(hard_limit=True)
+    series = limited_series.put(6, read_at=NOW - 5)
+    limited_series.write(used_metric, [7])
+    assert limited_series.judge() is Zone.UNOBSERVABLE
+    limited_series.put(6)
+    assert limited_series.judge() is Zone.NEAR
+    limited_series.write(used_metric, [7], NOW + 1)
+    assert limited_series.judge(NOW + 1) is Zone.NEAR
+    assert limited_series.fires_near()
+    assert why_unobservable_now(limited_series.fleet, series) is None
 
 
 def test_a_lowered_limit_does_not_judge_earlier_usage() -> None:
-    limited = LimitedSeries(hard_limit=True)
-    limited.put(60, read_at=NOW - 9)
-    limited.write(used, [30], NOW - 3)  # a sample from before the limit was lowered
-    limited.put(20, read_at=NOW)
-    assert limited.judge() is Zone.UNOBSERVABLE
-    limited.put(20, read_at=NOW + 1)
-    assert limited.judge(NOW + 1) is Zone.UNOBSERVABLE
-    limited.write(used, [20], NOW + 1)
-    assert limited.judge(NOW + 1) is Zone.NEAR
+    limited_series = LimitedSeries(hard_limit=True)
+    limited_series.put(60, read_at=NOW - 9)
+    limited_series.write(used_metric, [30], NOW - 3)  # a sample from before the limit was lowered
+    limited_series.put(20, read_at=NOW)
+    assert limited_series.judge() is Zone.UNOBSERVABLE
+    limited_series.put(20, read_at=NOW + 1)
+    assert limited_series.judge(NOW + 1) is Zone.UNOBSERVABLE
+    limited_series.write(used_metric, [20], NOW + 1)
+    assert limited_series.judge(NOW + 1) is Zone.NEAR
 
 
 def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
-    limited = LimitedSeries(hard_limit=True)
-    limited.put(6, read_at=NOW - 30)
-    limited.write(used, [6, 6], NOW - 20)
-    assert limited.fires_near()
-    limited.write(used, [30] * 15)
-    assert limited.fires_near()
+    limited_series = LimitedSeries(hard_limit=True)
+    limited_series.put(6, read_at=NOW - 30)
+    limited_series.write(used_metric, [6, 6], NOW - 20)
+    assert limited_series.fires_near()
+    limited_series.write(used_metric, [30] * 15)
+    assert limited_series.fires_near()
 
 
 def test_a_new_limit_applies_from_the_minute_of_the_newest_sample() -> None:
-    limited = LimitedSeries()
-    series = limited.put(60, read_at=NOW - 20)
-    limited.write(used, [30, 30], NOW - 3)
-    limited.put(40, read_at=NOW)
-    assert limited.judge() is Zone.ABOVE
-    assert SeriesHistory.of(limited.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
+    limited_series = LimitedSeries()
+    series = limited_series.put(60, read_at=NOW - 20)
+    limited_series.write(used_metric, [30, 30], NOW - 3)
+    limited_series.put(40, read_at=NOW)
+    assert limited_series.judge() is Zone.ABOVE
+    assert SeriesHistory.of(limited_series.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
     # Without a current sample, the limit applies from the minute of the reading.
-    limited.put(50, read_at=NOW + 30)
-    assert SeriesHistory.of(limited.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
+    limited_series.put(50, read_at=NOW + 30)
+    assert SeriesHistory.of(limited_series.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
 
 
 @pytest.mark.parametrize("source", [LimitSource.DOCUMENTED, LimitSource.DEFAULT])
 def test_an_exceeded_default_is_not_the_limit_of_this_account(source: LimitSource) -> None:
-    limited = LimitedSeries(hard_limit=True)
+    limited_series = LimitedSeries(hard_limit=True)
     for minute in (NOW - 5, NOW, NOW + 1):
-        series = limited.put(6, source, read_at=minute)
-        limited.write(used, [30])
-        assert limited.judge() is Zone.UNOBSERVABLE
-    assert why_unobservable_now(limited.fleet, series) is NOT_THE_DEFAULT
+        series = limited_series.put(6, source, read_at=minute)
+        limited_series.write(used_metric, [30])
+        assert limited_series.judge() is Zone.UNOBSERVABLE
+    assert why_unobservable_now(limited_series.fleet, series) is NOT_THE_DEFAULT
 
 
 def test_a_usage_above_a_configured_limit_is_judged() -> None:
-    limited = LimitedSeries(hard_limit=True)
-    limited.put(6, LimitSource.OVERRIDE)
-    limited.write(used, [30])
-    assert limited.judge() is Zone.NEAR
+    limited_series = LimitedSeries(hard_limit=True)
+    limited_series.put(6, LimitSource.OVERRIDE)
+    limited_series.write(used_metric, [30])
+    assert limited_series.judge() is Zone.NEAR
 
 
 def test_a_doubted_limit_requests_one_scan_in_each_rescan_interval() -> None:
-    limited, scans = LimitedSeries(hard_limit=True), list[tuple[CellKey, str]]()
+    limited_series, scans = LimitedSeries(hard_limit=True), list[tuple[CellKey, str]]()
     verifier = LimitVerifier(lambda cell, service: scans.append((cell, service)))
-    limited.put(6, read_at=NOW - 5)
-    limited.write(used, [30])
+    limited_series.put(6, read_at=NOW - 5)
+    limited_series.write(used_metric, [30])
     for minute in range(NOW, NOW + RESCAN_INTERVAL + 1):
-        limited.judge(minute)
-        verifier.request_scans(limited.fleet, minute)
+        limited_series.judge(minute)
+        verifier.request_scans(limited_series.fleet, minute)
     assert scans == [(KEY.cell, "test")] * 2
-    limited.put(60, read_at=NOW + 10)
-    limited.judge(NOW + 10)
-    verifier.request_scans(limited.fleet, NOW + 20)
+    limited_series.put(60, read_at=NOW + 10)
+    limited_series.judge(NOW + 10)
+    verifier.request_scans(limited_series.fleet, NOW + 20)
     assert len(scans) == 2
 
 
 def test_a_doubted_limit_that_no_scan_reads_requests_no_scan() -> None:
-    limited, scans = LimitedSeries(hard_limit=True), list[str]()
-    limited.put(6, LimitSource.DOCUMENTED, read_at=NOW - 5)
-    limited.write(used, [30])
-    limited.judge()
-    LimitVerifier(lambda cell, service: scans.append(service)).request_scans(limited.fleet, NOW)
+    limited_series, scans = LimitedSeries(hard_limit=True), list[str]()
+    limited_series.put(6, LimitSource.DOCUMENTED, read_at=NOW - 5)
+    limited_series.write(used_metric, [30])
+    limited_series.judge()
+    LimitVerifier(lambda cell, service: scans.append(service)).request_scans(limited_series.fleet, NOW)
     assert scans == []
 
 
 def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_its_predecessor() -> None:
-    limited = LimitedSeries()
-    limited.put(10, read_at=NOW - 30, created_at=(NOW - 1000) * 60.0)
-    limited.write(used, [10] * 5, NOW - 10)
-    assert limited.fires_near()
-    slot = limited.fleet.series[KEY].slot
-    series = limited.put(20, created_at=(NOW - 8) * 60.0)
-    limited.lifecycle.forget(limited.fleet.reclaim())
-    assert series.slot == slot or limited.fleet.by_slot[slot] is None
-    limited.write(used, [10] * 5, NOW - 9)  # CloudWatch still has these points under the name
-    assert limited.judge() is Zone.STALE
-    assert not limited.fires_near()
-    assert np.isnan(SeriesHistory.of(limited.fleet, series, NOW).usage).all()
-    assert [*limits_since(limited.fleet, series.slot)] == [(None, 20)]
-    limited.write(used, [10], NOW - 7)
-    assert limited.judge() is Zone.WITHIN
+    limited_series = LimitedSeries()
+    limited_series.put(10, read_at=NOW - 30, created_at=(NOW - 1000) * 60.0)
+    limited_series.write(used_metric, [10] * 5, NOW - 10)
+    assert limited_series.fires_near()
+    slot = limited_series.fleet.series[KEY].slot
+    series = limited_series.put(20, created_at=(NOW - 8) * 60.0)
+    limited_series.lifecycle.forget(limited_series.fleet.reclaim())
+    assert series.slot == slot or limited_series.fleet.by_slot[slot] is None
+    limited_series.write(used_metric, [10] * 5, NOW - 9)  # CloudWatch still has these points under the name
+    assert limited_series.judge() is Zone.STALE
+    assert not limited_series.fires_near()
+    assert np.isnan(SeriesHistory.of(limited_series.fleet, series, NOW).usage).all()
+    assert [*limits_since(limited_series.fleet, series.slot)] == [(None, 20)]
+    limited_series.write(used_metric, [10], NOW - 7)
+    assert limited_series.judge() is Zone.WITHIN
 
 
 @pytest.mark.parametrize("seconds_later", [0.0, 60.0])
 def test_a_resource_whose_creation_time_hardly_changes_keeps_its_samples(seconds_later: float) -> None:
     """The creation time that AWS returns for a stream is approximate."""
-    limited = LimitedSeries()
-    first = limited.put(10, created_at=(NOW - 1000) * 60.0)
-    second = limited.put(20, created_at=(NOW - 1000) * 60.0 + seconds_later)
+    limited_series = LimitedSeries()
+    first = limited_series.put(10, created_at=(NOW - 1000) * 60.0)
+    second = limited_series.put(20, created_at=(NOW - 1000) * 60.0 + seconds_later)
     assert first.slot == second.slot
     assert replace(second, settings=first.settings) == first
 
 
 def test_a_published_limit_with_an_invalid_dimension_is_left_out() -> None:
-    invalid: Usage = highest(published.of(Group=" "))
-    limited = LimitedSeries(published_limit=invalid)
-    limited.put(10, LimitSource.METRIC)
-    limited.write(used, [5])
-    assert limited.judge() is Zone.WITHIN
-    assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC).unobservable is not None
+    invalid_limit: Usage = highest(published_metric.of(Group=" "))
+    limited_series = LimitedSeries(published_limit=invalid_limit)
+    limited_series.put(10, LimitSource.METRIC)
+    limited_series.write(used_metric, [5])
+    assert limited_series.judge() is Zone.WITHIN
+    assert limited_series.put(PUBLISHED_ONLY, LimitSource.METRIC).unobservable is not None

@@ -1,4 +1,4 @@
-"""Tests of the reasons why metrics are not read, and of the number of metrics that are not read."""
+"""The reasons why metrics are not read, and the number of metrics that are not read."""
 
 import numpy as np
 
@@ -24,14 +24,14 @@ def test_the_reason_for_a_pruned_metric_names_the_aggregate_that_is_0() -> None:
         )
         for name in ("resize", "mail")
     ]
-    shard = add(
+    shard_series = add(
         fleet,
         key("orders/1", "kinesis.shard_write_bytes"),
         throttled=per_second(shard_writes.of(StreamName="orders", ShardId="1")),
     )
-    unbounded = add(fleet, key("clicks"))
+    unbounded_series = add(fleet, key("clicks"))
     assert pruned_counts(fleet) == {}
-    assert {pruned_reason(fleet, entry) for entry in (*series, shard, unbounded)} == {""}
+    assert {pruned_reason(fleet, entry) for entry in (*series, shard_series, unbounded_series)} == {""}
     rings = fleet.rings
     rings.pruned[: rings.size] = np.array(rings.bound[: rings.size] >= 0)
     assert pruned_counts(fleet) == {
@@ -40,19 +40,19 @@ def test_the_reason_for_a_pruned_metric_names_the_aggregate_that_is_0() -> None:
     }
     assert pruned_reason(fleet, series[0]) == "Throttles of the account is 0"
     reason = "WriteProvisionedThroughputExceeded of StreamName orders is 0"
-    assert pruned_reason(fleet, shard) == reason
-    assert pruned_reason(fleet, unbounded) == ""
+    assert pruned_reason(fleet, shard_series) == reason
+    assert pruned_reason(fleet, unbounded_series) == ""
 
 
 def test_the_reason_names_the_aggregate_that_proves_a_shard_to_be_safe() -> None:
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
     incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES)
-    shard = add(
+    shard_series = add(
         fleet,
         key("orders/1", "kinesis.shard_write_bytes"),
         usage=per_second(incoming_bytes.of(StreamName="orders", ShardId="1")),
     )
-    assert proof_of_safety(fleet, shard) == ""
+    assert proof_of_safety(fleet, shard_series) == ""
     fleet.rings.safe_below[: fleet.rings.size] = 100.0
-    assert proof_of_safety(fleet, shard) == "IncomingBytes of StreamName orders"
+    assert proof_of_safety(fleet, shard_series) == "IncomingBytes of StreamName orders"

@@ -22,9 +22,11 @@ def learnt_delay(complete_after: int, interval: int = 1, polls: int = 30, late_c
     for now in range(NOW, NOW + polls * interval, interval):
         minutes = np.repeat(np.arange(now - 14, now, dtype=np.int32), 1000)
         ages = now - interval - 1 - minutes  # at the previous request
-        changed = ages < complete_after
-        changed[np.arange(minutes.size) % 1000 < late_changes] = True
-        delays.observe(np.full(minutes.size, namespace, np.int32), ages, changed, np.zeros_like(changed))
+        are_changed = ages < complete_after
+        are_changed[np.arange(minutes.size) % 1000 < late_changes] = True
+        delays.observe(
+            np.full(minutes.size, namespace, np.int32), ages, are_changed, np.zeros_like(are_changed)
+        )
         delays.learn()
     return int(states.delay[namespace])
 
@@ -52,7 +54,7 @@ def test_the_delay_is_not_lowered_by_ages_that_were_never_requested() -> None:
 
 
 def test_no_delay_is_learnt_from_a_few_polls() -> None:
-    assert learnt_delay(1, polls=MIN_POLLS - 1) == -1
+    assert learnt_delay(1, polls=MIN_POLLS - 1) == -1  # not known
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
         pytest.param(30, 9, 0, False, id="no point is confirmed"),
     ],
 )
-def test_confirmed_points_are_final_where_hardly_any_changed(
+def test_confirmed_points_are_final_if_hardly_any_of_them_changed(
     polls: int, confirmed_age: int, late_changes: int, is_final: bool
 ) -> None:
     """Each of three ages has 1,000 points: 200 change at the age 0, and `late_changes` at the age 1.
@@ -76,9 +78,9 @@ def test_confirmed_points_are_final_where_hardly_any_changed(
     namespace = states.number_of("AWS/Lambda")
     delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)
     number = np.arange(ages.size) % 1000
-    changed = (number < 200) & (ages == 0) | (number < late_changes) & (ages == 1)
+    are_changed = (number < 200) & (ages == 0) | (number < late_changes) & (ages == 1)
     for _ in range(polls):
-        delays.observe(np.full(ages.size, namespace, np.int32), ages, changed, ages == confirmed_age)
+        delays.observe(np.full(ages.size, namespace, np.int32), ages, are_changed, ages == confirmed_age)
         delays.learn()
     assert states.confirmed_is_final[namespace] == is_final
 

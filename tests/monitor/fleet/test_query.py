@@ -59,47 +59,53 @@ def snapshot_of(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
 def is_match(series_key: Key, zone: Zone, query: Query) -> bool:
     """Return whether a series matches the filters of a query."""
     exact_fields = ("account", "region", "service", "signal")
-    wanted = query.resource
-    has_wildcards = wanted is not None and ("*" in wanted or "?" in wanted)
-    return (
-        all(getattr(query, name) in (None, getattr(series_key, name)) for name in exact_fields)
-        and (not query.zone or zone.word in query.zone)
-        and (
-            wanted is None
-            or (fnmatchcase(series_key.resource, wanted) if has_wildcards else series_key.resource == wanted)
-        )
-    )
+    if any(getattr(query, name) not in (None, getattr(series_key, name)) for name in exact_fields):
+        return False
+    if query.zone and zone.word not in query.zone:
+        return False
+    if query.resource is None:
+        return True
+    has_wildcards = "*" in query.resource or "?" in query.resource
+    if has_wildcards:
+        return fnmatchcase(series_key.resource, query.resource)
+    return series_key.resource == query.resource
 
 
 def pages(snapshot: Snapshot, query: Query) -> list[list[int]]:
     """Return the slots of each page of a query."""
-    found = run_query(snapshot, query)
-    all_pages = [found.slots]
-    while found.next and len(all_pages) <= found.total:
-        found = run_query(snapshot, query.model_copy(update={"cursor": found.next}))
-        all_pages.append(found.slots)
-    return all_pages
+    page = run_query(snapshot, query)
+    slots_by_page = [page.slots]
+    while page.next and len(slots_by_page) <= page.total:
+        page = run_query(snapshot, query.model_copy(update={"cursor": page.next}))
+        slots_by_page.append(page.slots)
+    return slots_by_page
 
 
 @given(fleets, filters, sorts, orders, st.integers(1, 7))
 def test_the_pages_of_a_query_together_have_each_series_once(
-    series: dict[Key, tuple[Zone, float]], chosen: dict[str, Any], sort: str, order: str | None, limit: int
+    series: dict[Key, tuple[Zone, float]],
+    filters_of_query: dict[str, Any],
+    sort: str,
+    order: str | None,
+    limit: int,
 ) -> None:
     snapshot = snapshot_of(series)
-    base = {**chosen, "sort": sort, "order": order}
-    whole = run_query(snapshot, Query(**base, limit=1000))
-    paged = pages(snapshot, Query(**base, limit=limit))
-    assert [slot for page in paged for slot in page] == whole.slots
-    assert all(len(page) == limit for page in paged[:-1])
+    parameters = {**filters_of_query, "sort": sort, "order": order}
+    single_page = run_query(snapshot, Query(**parameters, limit=1000))
+    slots_by_page = pages(snapshot, Query(**parameters, limit=limit))
+    assert [slot for page in slots_by_page for slot in page] == single_page.slots
+    assert all(len(page) == limit for page in slots_by_page[:-1])
     expected = {
-        series_key for series_key, (zone, _) in series.items() if is_match(series_key, zone, Query(**base))
+        series_key
+        for series_key, (zone, _) in series.items()
+        if is_match(series_key, zone, Query(**parameters))
     }
-    assert {snapshot.series[slot].key for slot in whole.slots} == expected
-    assert whole.total == len(whole.slots) == len(expected)
-    any_zone = Query(**base | {"zone": []})
+    assert {snapshot.series[slot].key for slot in single_page.slots} == expected
+    assert single_page.total == len(single_page.slots) == len(expected)
+    any_zone = Query(**parameters | {"zone": []})
     zones = [zone for series_key, (zone, _) in series.items() if is_match(series_key, zone, any_zone)]
-    assert whole.zones == {zone: zones.count(zone) for zone in Zone}
-    assert run_query(snapshot, Query(**base, limit=1)).zones == whole.zones
+    assert single_page.zones == {zone: zones.count(zone) for zone in Zone}
+    assert run_query(snapshot, Query(**parameters, limit=1)).zones == single_page.zones
 
 
 @given(fleets, st.sampled_from(sorted(NUMBERS)), st.booleans())
@@ -107,8 +113,8 @@ def test_series_are_sorted_by_numbers_with_unknown_numbers_last(
     series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool
 ) -> None:
     snapshot = snapshot_of(series)
-    found = run_query(snapshot, Query(sort=sort, order="desc" if descending else "asc"))
-    values = [getattr(snapshot, sort)[slot].item() for slot in found.slots]
+    page = run_query(snapshot, Query(sort=sort, order="desc" if descending else "asc"))
+    values = [getattr(snapshot, sort)[slot].item() for slot in page.slots]
     unknown = -inf if descending else inf
     known = [unknown if isnan(value) else value for value in values]
     assert known == sorted(known, reverse=descending)
@@ -119,8 +125,8 @@ def test_series_are_sorted_by_names(
     series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool
 ) -> None:
     snapshot = snapshot_of(series)
-    found = run_query(snapshot, Query(sort=sort, order="desc" if descending else None))
-    names = [getattr(snapshot.series[slot].key, sort).replace("\ud800", "?") for slot in found.slots]
+    page = run_query(snapshot, Query(sort=sort, order="desc" if descending else None))
+    names = [getattr(snapshot.series[slot].key, sort).replace("\ud800", "?") for slot in page.slots]
     assert names == sorted(names, reverse=descending)
 
 
@@ -182,23 +188,23 @@ def test_any_text_as_cursor_raises_at_most_a_cursor_error(cursor: str) -> None:
 def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) -> None:
     snapshot = snapshot_of(series)
     for series_key in series:
-        found = series_by_id(snapshot, series_key.id)
-        assert found and found.key == series_key
+        series_with_id = series_by_id(snapshot, series_key.id)
+        assert series_with_id and series_with_id.key == series_key
 
 
 @pytest.mark.parametrize(
-    "wanted", ["", "0" * 16, "orders", key("dropped").id, key("orders").id.upper() + "0"]
+    "unknown_id", ["", "0" * 16, "orders", key("dropped").id, key("orders").id.upper() + "0"]
 )
-def test_an_unknown_id_finds_no_series(wanted: str) -> None:
-    assert series_by_id(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), wanted) is None
+def test_an_unknown_id_finds_no_series(unknown_id: str) -> None:
+    assert series_by_id(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), unknown_id) is None
 
 
 @pytest.mark.parametrize(
-    "invalid", [{"limit": 0}, {"limit": 1001}, {"zone": ["high"]}, {"sort": "name"}, {"zne": "above"}]
+    "parameters", [{"limit": 0}, {"limit": 1001}, {"zone": ["high"]}, {"sort": "name"}, {"zne": "above"}]
 )
-def test_invalid_queries_are_rejected(invalid: dict[str, Any]) -> None:
+def test_invalid_queries_are_rejected(parameters: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Query(**invalid)
+        Query(**parameters)
 
 
 def test_the_zones_of_a_query_are_the_zones_of_the_rules() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the forecast of a series: its text, and the order of series by their forecasts."""
+"""The forecast of a series: its text, and the order of series by their forecasts."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,13 @@ from rules.band import Zone
 from tests.monitor.fleet.fleets import add, key, set_judgement
 
 NOW = 29_000_000
+FORTNIGHT_BINS = 14 * 96  # quarters of an hour
 LIKELY, UNLIKELY = (0.1, 0.4, 0.8, 0.9), (0.0, 0.0, 0.02, 0.04)
 
 
 def times(*hours: float) -> tuple[int, ...]:
-    """Return the minutes that are so many hours after NOW."""
-    return tuple(NOW + round(60 * value) for value in hours)
+    """Return the Unix minutes at these numbers of hours after NOW."""
+    return tuple(NOW + round(60 * hour_count) for hour_count in hours)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach((0.0, 0.1, 0.3, 0.49), times(0.4, 3, 70), 14.0), "49 % within 3d"),
     ],
 )
-def test_the_text_of_a_forecast(reach: Reach, text: str) -> None:
+def test_a_forecast_is_described_in_a_short_text(reach: Reach, text: str) -> None:
     assert reach.text(NOW) == text
 
 
@@ -57,7 +58,7 @@ def fleet_of(*probabilities: tuple[float, ...]) -> Fleet:
     for number, probability in enumerate(probabilities):
         series = add(fleet, key(f"s{number}"))
         set_judgement(fleet, series, Zone.WITHIN, usage=500.0)
-        fleet.reach_probability[series.slot], fleet.history_bins[series.slot] = probability, 1344
+        fleet.reach_probability[series.slot], fleet.history_bins[series.slot] = probability, FORTNIGHT_BINS
     return fleet
 
 
@@ -73,17 +74,17 @@ def test_the_row_of_a_series_has_the_forecast_from_the_columns() -> None:
 
 
 def test_series_that_may_reach_their_limits_are_listed_the_soonest_first() -> None:
-    nan = (float("nan"),) * 4
+    unknown = (float("nan"),) * 4
     fleet = fleet_of(
         (0.0, 0.1, 0.2, 0.9),  # within three days
-        nan,  # without a forecast
+        unknown,  # without a forecast
         (0.0, 0.6, 0.7, 0.8),  # within six hours
         (0.0, 0.01, 0.02, 0.03),  # too improbable to be listed
         (1.0, 1.0, 1.0, 1.0),  # already at the limit
         (0.1, 0.7, 0.7, 0.7),  # within six hours, and likelier within one hour than the third series
     )
     snapshot = Snapshot.of(fleet, {})
-    every: Flags = np.ones(snapshot.zone.size, np.bool_)
-    assert soonest_to_limit(snapshot, every, 10) == [5, 2, 0]
-    assert soonest_to_limit(snapshot, every, 1) == [5]
-    assert soonest_to_limit(snapshot, ~every, 10) == []
+    all_series: Flags = np.ones(snapshot.zone.size, np.bool_)
+    assert soonest_to_limit(snapshot, all_series, 10) == [5, 2, 0]
+    assert soonest_to_limit(snapshot, all_series, 1) == [5]
+    assert soonest_to_limit(snapshot, ~all_series, 10) == []

@@ -16,14 +16,15 @@ from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
-MINUTE, HOUR = 60_000.0, 3_600_000.0
+MINUTE, HOUR = 60_000.0, 3_600_000.0  # milliseconds, the unit of the ages
 BAND = Band(low=0.0, high=0.25, near=0.5)
-polled, pushed = Metric("AWS/Test", "Age", "Maximum"), Metric("AWS/Test", "Behind", "Maximum")
+# The age of the oldest record that readers have not got: of readers that poll, and of consumers by push.
+polled_age, pushed_age = Metric("AWS/Test", "Age", "Maximum"), Metric("AWS/Test", "Behind", "Maximum")
 calls = Metric("AWS/Test", "Calls", "SampleCount", zero_when_absent=True)
-written = Metric("AWS/Test", "Written", "Sum", zero_when_absent=True)
+written_records = Metric("AWS/Test", "Written", "Sum", zero_when_absent=True)
 USAGES = {
-    "age": reader_lag(polled, pushed, written=written),
-    "unread": unread_duration(calls, pushed, written=written),
+    "age": reader_lag(polled_age, pushed_age, written=written_records),
+    "unread": unread_duration(calls, pushed_age, written=written_records),
 }
 
 
@@ -51,7 +52,7 @@ class Stream:
 
     def let_pass(self, minutes: int, **values: float) -> None:
         """Let minutes pass in which these metrics have points; all metrics are read in each minute."""
-        metrics = {metric.name.lower(): metric for metric in (polled, pushed, calls, written)}
+        metrics = {metric.name.lower(): metric for metric in (polled_age, pushed_age, calls, written_records)}
         rings, rows = self.fleet.rings, np.array([*self.row_by_query.values()], np.int32)
         for _ in range(minutes):
             self.minute += 1
@@ -133,14 +134,17 @@ def test_the_age_of_an_idle_stream_is_unknown() -> None:
     assert stream.zone("age") is Zone.STALE
 
 
-@pytest.mark.parametrize("found_late", [False, True])
-def test_metrics_of_a_former_stream_do_not_count_for_a_new_stream_of_the_same_name(found_late: bool) -> None:
+@pytest.mark.parametrize("is_found_late", [False, True])
+def test_metrics_of_a_former_stream_do_not_count_for_a_new_stream_of_the_same_name(
+    is_found_late: bool,
+) -> None:
     """CloudWatch still has the points of the former stream under the name.
 
-    found_late: these points are read only after the inventory found the new stream.
+    is_found_late: whether the old points are read only after the inventory found the new stream. If not,
+    they are read before.
     """
     stream = Stream()
-    if found_late:
+    if is_found_late:
         stream.create(NOW + 31)
     stream.let_pass(30, age=20 * HOUR, written=1.0)
     stream.create(NOW + 31)

@@ -15,15 +15,15 @@ from rules.arrays import Floats, Ints
 from tests.monitor.fleet.points import NAN, Model, Point, Row
 
 START = 29_000_000
-ROWS = 3
-rows = st.integers(0, ROWS - 1)
+ROW_COUNT = 3
+rows = st.integers(0, ROW_COUNT - 1)
 minutes = st.one_of(st.integers(START, START + 20), st.integers(START, START + 3 * WINDOW))
 numbers = st.one_of(
     st.floats(0, 1e9, width=32), st.sampled_from([0.0, NAN, math.inf, -math.inf]), st.just(7.0)
 )
 writes = st.lists(st.tuples(rows, minutes, numbers), max_size=12)
 reads = st.tuples(st.lists(rows, unique=True), minutes)
-frees = rows  # rows to free
+freed_rows = rows  # rows to free
 
 
 def ints(*values: int) -> Ints:
@@ -40,29 +40,31 @@ def write(rings: Rings, points: list[Point]) -> int:
     return rings.write(ints(*columns[0]), ints(*columns[1]), floats(*columns[2]))
 
 
-def rings_of(*zero_when_absent: bool, share: bool = False) -> Rings:
-    """Return rings with a row for each flag. share: all rows are of one namespace; else they are of none."""
+def rings_of(*zero_when_absent: bool, share_namespace: bool = False) -> Rings:
+    """Return rings with a row for each flag.
+
+    share_namespace: all rows are of one namespace; else they are of none.
+    """
     rings = Rings()
-    namespace = rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE
+    namespace = rings.namespaces.number_of("AWS/Test") if share_namespace else NO_NAMESPACE
     for flag in zero_when_absent:
         rings.declare(rings.allocate(), namespace, flag)
     return rings
 
 
-def assert_same(found: Floats, expected: list[float]) -> None:
+def assert_same(values: Floats, expected: list[float]) -> None:
     """Check that values are equal; NaN equals NaN."""
-    np.testing.assert_array_equal(found, floats(*expected))
+    np.testing.assert_array_equal(values, floats(*expected))
 
 
 def assert_equals_model(rings: Rings, model: Model) -> None:
     """Check that rings and model have the same values and state of each metric."""
     all_minutes = range(START - 5, START + 3 * WINDOW + 5)
     for number, row in enumerate(model.rows):
-        found = rings.at(np.full(len(all_minutes), number, np.int32), ints(*all_minutes))
-        assert_same(found, [row.at(minute) for minute in all_minutes])
-        assert_same(
-            rings.latest_value[[number]], [NAN if row.latest_minute is None else row.at(row.latest_minute)]
-        )
+        values = rings.at(np.full(len(all_minutes), number, np.int32), ints(*all_minutes))
+        assert_same(values, [row.at(minute) for minute in all_minutes])
+        latest_value = NAN if row.latest_minute is None else row.at(row.latest_minute)
+        assert_same(rings.latest_value[[number]], [latest_value])
         assert_same(rings.recent_max[[number]], [row.recent_max])
         assert rings.recent_minutes[number] == row.recent_minutes
         if row.latest_minute is not None:
@@ -73,27 +75,30 @@ def assert_equals_model(rings: Rings, model: Model) -> None:
 
 
 @given(
-    st.lists(st.booleans(), min_size=ROWS, max_size=ROWS),
+    st.lists(st.booleans(), min_size=ROW_COUNT, max_size=ROW_COUNT),
     st.booleans(),
-    st.lists(st.one_of(writes, reads, frees), max_size=12),
+    st.lists(st.one_of(writes, reads, freed_rows), max_size=12),
 )
 def test_any_writes_and_reads_agree_with_a_simple_model(
-    zero_when_absent: list[bool], share: bool, steps: list[object]
+    zero_when_absent: list[bool], share_namespace: bool, steps: list[object]
 ) -> None:
-    rings, model = rings_of(*zero_when_absent, share=share), Model(zero_when_absent, share)
+    rings, model = (
+        rings_of(*zero_when_absent, share_namespace=share_namespace),
+        Model(zero_when_absent, share_namespace),
+    )
     for step in steps:
         match step:
             case list():
                 assert write(rings, step) == model.write(step)
-            case (list() as chosen, int() as minute):
-                rings.mark_read(ints(*chosen), minute)
-                model.mark_read(chosen, minute)
+            case (list() as row_numbers, int() as minute):
+                rings.mark_read(ints(*row_numbers), minute)
+                model.mark_read(row_numbers, minute)
             case int() as row:
                 rings.free(row)
                 assert rings.allocate() == row
                 rings.declare(
                     row,
-                    rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE,
+                    rings.namespaces.number_of("AWS/Test") if share_namespace else NO_NAMESPACE,
                     zero_when_absent[row],
                 )
                 model.rows[row] = Row(zero_when_absent[row], model.namespace)
@@ -102,12 +107,14 @@ def test_any_writes_and_reads_agree_with_a_simple_model(
 
 @given(st.lists(st.tuples(rows, minutes, st.floats(0, 1e9, width=32)), unique_by=lambda point: point[:2]))
 def test_the_order_of_the_points_does_not_matter(points: list[Point]) -> None:
-    at_once, one_by_one = rings_of(False, True, False), rings_of(False, True, False)
-    write(at_once, points)
+    rings_at_once, rings_one_by_one = rings_of(False, True, False), rings_of(False, True, False)
+    write(rings_at_once, points)
     for point in reversed(points):
-        write(one_by_one, [point])
+        write(rings_one_by_one, [point])
     for column in ("read_through", "newest_point", "latest_minute", "latest_value", "recent_max"):
-        np.testing.assert_array_equal(getattr(at_once, column)[:ROWS], getattr(one_by_one, column)[:ROWS])
+        np.testing.assert_array_equal(
+            getattr(rings_at_once, column)[:ROW_COUNT], getattr(rings_one_by_one, column)[:ROW_COUNT]
+        )
 
 
 def test_a_later_write_replaces_an_earlier_one_and_a_nan_replaces_nothing() -> None:
@@ -118,7 +125,7 @@ def test_a_later_write_replaces_an_earlier_one_and_a_nan_replaces_nothing() -> N
     assert rings.latest_value[0] == 3.0
 
 
-def test_a_minute_that_was_read_without_a_point_is_zero_only_for_metrics_declared_so() -> None:
+def test_a_minute_that_was_read_without_a_point_is_zero_only_if_the_metric_is_zero_when_absent() -> None:
     rings = rings_of(True, False)
     write(rings, [(0, START, 5.0), (1, START, 5.0)])
     rings.mark_read(ints(0, 1), START + 3)
@@ -126,12 +133,12 @@ def test_a_minute_that_was_read_without_a_point_is_zero_only_for_metrics_declare
     assert rings.latest_value[:2].tolist() == [0.0, 5.0]
     assert rings.recent_max[:2].tolist() == [5.0, 5.0]
     rings.mark_read(ints(0, 1), START + RECENT_MINUTES)
-    assert rings.recent_max[0] == 0.0  # throttled demand no longer counts
+    assert rings.recent_max[0] == 0.0  # the value 5 is no longer recent
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 60])
 def test_throttled_demand_since_the_previous_poll_counts_until_the_next_poll(interval: int) -> None:
-    """It counts for RECENT_MINUTES minutes at least, and after rare polls until the next poll."""
+    """It counts for at least RECENT_MINUTES minutes. If polls are rarer, it counts until the next poll."""
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 1, 50.0)])
@@ -139,9 +146,8 @@ def test_throttled_demand_since_the_previous_poll_counts_until_the_next_poll(int
     for minute in range(START + interval, START + interval + 2 * 60, interval):
         rings.mark_read(ints(0), minute)
         are_counted.append(bool(rings.recent_max[0] > 0))
-    assert are_counted == [True] * max(RECENT_MINUTES // interval, 1) + [False] * (
-        len(are_counted) - max(RECENT_MINUTES // interval, 1)
-    )
+    counting_polls = max(RECENT_MINUTES // interval, 1)
+    assert are_counted == [True] * counting_polls + [False] * (len(are_counted) - counting_polls)
 
 
 def test_a_poll_after_failed_polls_counts_the_throttled_demand_since_the_last_success() -> None:
@@ -182,8 +188,8 @@ def test_history_is_the_window_up_to_the_last_minute_read() -> None:
     rings = rings_of(False)
     write(rings, [(0, START, 1.0), (0, START + 2, 3.0)])
     rings.mark_read(ints(0), START + 4)
-    found, values = rings.history(0)
-    assert found.tolist() == list(range(START + 5 - WINDOW, START + 5))
+    history_minutes, values = rings.history(0)
+    assert history_minutes.tolist() == list(range(START + 5 - WINDOW, START + 5))
     assert_same(values[-5:], [1.0, NAN, 3.0, NAN, NAN])
     assert np.isnan(values[:-5]).all()
 

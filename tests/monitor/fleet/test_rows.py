@@ -42,9 +42,9 @@ def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: flo
     return series.key
 
 
-def row_in(fleet: Fleet, wanted: Key) -> Row:
+def row_in(fleet: Fleet, series_key: Key) -> Row:
     """Return the row of a series of a fleet."""
-    return row_of(fleet, fleet.series[wanted])
+    return row_of(fleet, fleet.series[series_key])
 
 
 def test_a_row_holds_the_values_of_the_columns() -> None:
@@ -71,25 +71,25 @@ def test_a_row_holds_the_values_of_the_columns() -> None:
 
 def test_a_number_has_the_fewest_digits_that_give_its_float32() -> None:
     fleet = Fleet()
-    found = row_in(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
-    assert (found.usage, found.utilization) == (0.1, 0.9)
+    row = row_in(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
+    assert (row.usage, row.utilization) == (0.1, 0.9)
 
 
 def test_a_series_that_was_never_judged_has_no_numbers() -> None:
     fleet = Fleet()
-    not_judged = row_in(fleet, put(fleet, "orders", limit=None))
-    assert not_judged.zone is Zone.STALE
+    row = row_in(fleet, put(fleet, "orders", limit=None))
+    assert row.zone is Zone.STALE
     numbers = (
-        not_judged.usage,
-        not_judged.upper_bound,
-        not_judged.limit,
-        not_judged.source,
-        not_judged.utilization,
-        not_judged.throttled,
+        row.usage,
+        row.upper_bound,
+        row.limit,
+        row.source,
+        row.utilization,
+        row.throttled,
     )
     assert set(numbers) == {None}
-    assert not_judged.sample_time is None
-    assert not_judged.sample_time_text == ""
+    assert row.sample_time is None
+    assert row.sample_time_text == ""
 
 
 def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
@@ -107,11 +107,11 @@ def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sampled", "expected"),
+    ("sample_time", "expected"),
     [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
 )
-def test_the_minute_of_the_sample_is_in_utc(sampled: int | None, expected: str) -> None:
-    assert row_with(sample_time=sampled).sample_time_text == expected
+def test_the_minute_of_the_sample_is_in_utc(sample_time: int | None, expected: str) -> None:
+    assert row_with(sample_time=sample_time).sample_time_text == expected
 
 
 def row_with(resource: str = "orders", **fields: Any) -> Row:
@@ -146,20 +146,20 @@ def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name()
         put(fleet, "stale", zone=Zone.STALE, utilization=math.nan),
         put(fleet, "hidden", zone=Zone.UNOBSERVABLE, utilization=math.nan),
     ]
-    assert [entry.key for entry in rows_of(fleet)] == expected
-    shuffled = Fleet()
+    assert [row.key for row in rows_of(fleet)] == expected
+    shuffled_fleet = Fleet()
     for series_key in sorted(expected):
         slot = fleet.series[series_key].slot
-        put(shuffled, series_key.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
-    assert [entry.key for entry in rows_of(shuffled)] == expected
+        put(shuffled_fleet, series_key.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
+    assert [row.key for row in rows_of(shuffled_fleet)] == expected
 
 
 def test_only_wanted_series_have_rows() -> None:
     fleet = Fleet()
     put(fleet, "orders")
-    wanted = put(fleet, "clicks")
+    clicks_key = put(fleet, "clicks")
     rows = rows_of(fleet, lambda series_key: series_key.resource == "clicks")
-    assert [entry.key for entry in rows] == [wanted]
+    assert [row.key for row in rows] == [clicks_key]
     assert rows_of(Fleet()) == []
 
 

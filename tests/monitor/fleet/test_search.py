@@ -74,5 +74,5 @@ async def test_the_api_filters_series_by_the_query(server: Server, client: httpx
     await server.publish()
     response = await client.get("/api/v1/series", params={"q": "service:kinesis -clicks zone:near"})
     assert [series["resource"] for series in response.json()["items"]] == ["orders"]
-    rejected = await client.get("/api/v1/series", params={"q": "zon:near"})
-    assert rejected.status_code == 422 and "did you mean zone" in rejected.json()["error"]
+    response = await client.get("/api/v1/series", params={"q": "zon:near"})
+    assert response.status_code == 422 and "did you mean zone" in response.json()["error"]

@@ -72,24 +72,24 @@ def test_a_point_takes_one_byte_until_its_row_gets_a_value_that_needs_four(
     values: Sequence[float], bytes_per_point: int
 ) -> None:
     points = empty_store()
-    before = points.allocated_bytes
-    for n, value in enumerate(values):
-        put(points, [(2, n, value)])
-    # A row that was widened leaves its freed 8-bit row, which still counts as allocated.
-    freed = WIDTH if bytes_per_point == 4 and values[0] == 0 else 0
-    assert points.allocated_bytes - before - freed == bytes_per_point * WIDTH
+    bytes_before = points.allocated_bytes
+    for minute, value in enumerate(values):
+        put(points, [(2, minute, value)])
+    # A row that gets four bytes a point leaves its row of one byte a point, which still counts as allocated.
+    freed_bytes = WIDTH if bytes_per_point == 4 and values[0] == 0 else 0
+    assert points.allocated_bytes - bytes_before - freed_bytes == bytes_per_point * WIDTH
 
 
 def test_rows_without_points_take_no_memory_and_freed_memory_is_used_again() -> None:
     points = empty_store(1000)
-    before = points.allocated_bytes
+    bytes_before = points.allocated_bytes
     for _ in range(3):
         put(points, [(row, 0, 1.0 if row % 2 else 0.5) for row in range(10)])
-        after = points.allocated_bytes
+        bytes_with_points = points.allocated_bytes
         points.remove_all(np.arange(10, dtype=np.int32))
     put(points, [(row, 1, 0.5 if row % 2 else 1.0) for row in range(10)])
-    assert points.allocated_bytes == after
-    assert after - before == 5 * WIDTH + 5 * 4 * WIDTH
+    assert points.allocated_bytes == bytes_with_points
+    assert bytes_with_points - bytes_before == 5 * WIDTH + 5 * 4 * WIDTH  # one or four bytes a point
 
 
 def test_a_row_removed_twice_in_one_call_is_reused_once() -> None:

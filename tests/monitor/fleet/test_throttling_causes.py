@@ -38,13 +38,13 @@ def add_series_with(
     return add(fleet, key(name), throttled=throttled, throttled_by_cause=causes, **observed)
 
 
-def write(fleet: Fleet, points: Points, read: bool = True) -> None:
-    """Write points, and one point of the usage; if `read`, mark all metrics as read until NOW."""
+def write(fleet: Fleet, points: Points, is_read: bool = True) -> None:
+    """Write points, and one point of the usage. is_read: mark all metrics as read until NOW."""
     rows = fleet.metrics(key("orders").cell)
     for metric, minutes_ago, value in [(traffic.of(StreamName=key("orders").id), 1, 1.0), *points]:
         row = np.array([rows[metric_query(metric)]])
         fleet.rings.write(row, np.array([NOW - minutes_ago]), np.array([value], np.float32))
-    if read:
+    if is_read:
         fleet.rings.mark_read(np.array([*rows.values()]), NOW)
 
 
@@ -66,14 +66,14 @@ def test_causes_are_taken_from_the_recent_minute_with_most_throttled_demand() ->
 def test_the_largest_cause_comes_first_and_an_unknown_cause_last() -> None:
     fleet = Fleet()
     series = add_series_with(fleet, {**COUNTED_CAUSES, "all": per_second(all_reads)})
-    write(fleet, [(admin_calls, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
+    write(fleet, [(admin_calls, 1, 90.0), (hot_keys, 1, 30.0)], is_read=False)
     assert list(judged_causes(fleet, series)) == ["admin", "hot key", "all"]
 
 
 def test_an_unknown_cause_is_not_zero() -> None:
     fleet = Fleet()
     series = add_series_with(fleet, COUNTED_CAUSES)
-    write(fleet, [(hot_keys, 1, 120.0)], read=False)
+    write(fleet, [(hot_keys, 1, 120.0)], is_read=False)
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == fleet.saturation[series.slot] == 2.0
     assert math.isnan(causes["admin"])
@@ -137,8 +137,8 @@ def test_a_snapshot_has_the_causes_of_the_judgement_before_it() -> None:
     second = Snapshot.of(fleet, {}, first)
     add_series_with(fleet, CAUSES_WITH_REMAINDER)
     third = Snapshot.of(fleet, {}, second)
-    judged = [snapshot.causes.of(series.slot) for snapshot in (first, second)]
-    assert judged == [{"hot key": 2.0, "admin": 0.0}, {"hot key": 2.0, "admin": 1.0}]
+    assert first.causes.of(series.slot) == {"hot key": 2.0, "admin": 0.0}
+    assert second.causes.of(series.slot) == {"hot key": 2.0, "admin": 1.0}
     assert third.causes.of(series.slot).keys() == CAUSES_WITH_REMAINDER.keys()
 
 
@@ -165,8 +165,8 @@ def test_known_causes_add_up_to_the_throttled_demand(causes: Mapping[str, Usage]
     )
     write(fleet, points)
     for series in both_series:
-        demand = judged_causes(fleet, series)
-        known_rates = [rate for rate in demand.values() if not math.isnan(rate)]
+        rate_by_cause = judged_causes(fleet, series)
+        known_rates = [rate for rate in rate_by_cause.values() if not math.isnan(rate)]
         if math.isnan(fleet.saturation[series.slot]):
             assert not known_rates
         else:

@@ -13,8 +13,10 @@ from rules.band import Zone
 from tests.monitor.fleet.fleets import add, key, set_judgement
 
 ZonesAndUsages = list[tuple[Zone, float]]
-with_ties = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
-without_ties = st.lists(st.tuples(st.sampled_from(Zone), st.integers(0, 5000)), max_size=40, unique=True)
+series_with_ties = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
+series_without_ties = st.lists(
+    st.tuples(st.sampled_from(Zone), st.integers(0, 5000)), max_size=40, unique=True
+)
 
 
 def fleet_of(zones_and_usages: ZonesAndUsages) -> Fleet:
@@ -25,7 +27,7 @@ def fleet_of(zones_and_usages: ZonesAndUsages) -> Fleet:
     return fleet
 
 
-@given(with_ties, st.integers(1, 20))
+@given(series_with_ties, st.integers(1, 20))
 def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_slot(
     zones_and_usages: ZonesAndUsages, limit: int
 ) -> None:
@@ -37,7 +39,7 @@ def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_slot(
     assert most_urgent(snapshot, np.ones(snapshot.zone.size, np.bool_), limit) == order[:limit]
 
 
-@given(without_ties)
+@given(series_without_ties)
 def test_pages_api_and_tables_have_the_same_order(zones_and_usages: ZonesAndUsages) -> None:
     fleet = fleet_of(zones_and_usages)
     snapshot = Snapshot.of(fleet, {})

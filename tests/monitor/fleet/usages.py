@@ -28,8 +28,8 @@ def _usages(
     op = draw(st.sampled_from(OPERATIONS))
     term_count = RATIO_TERMS if op is Op.RATIO else draw(st.integers(1, 3))
     term: st.SearchStrategy[Term] = st.sampled_from(metrics) if op in METRIC_OPS else terms
-    drawn = tuple((draw(term), draw(st.sampled_from(weights))) for _ in range(term_count))
-    return Usage(op, drawn, draw(st.sampled_from(OFFSETS)))
+    weighted_terms = tuple((draw(term), draw(st.sampled_from(weights))) for _ in range(term_count))
+    return Usage(op, weighted_terms, draw(st.sampled_from(OFFSETS)))
 
 
 def usage_of(formula: Formula) -> Usage:
@@ -50,5 +50,5 @@ def _usage(shape: Shape, rows: Iterator[int], weights: Iterator[float], offsets:
     for n, nested in enumerate(shape.terms):
         if nested:
             terms[n] = _usage(nested, rows, weights, offsets)
-    present = [term for term in terms if term is not None]
-    return Usage(shape.op, tuple(zip(present, own_weights, strict=True)), offset)
+    known_terms = [term for term in terms if term is not None]
+    return Usage(shape.op, tuple(zip(known_terms, own_weights, strict=True)), offset)
