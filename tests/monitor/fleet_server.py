@@ -45,8 +45,8 @@ FAST_EVENTS = EventTiming(check_interval=0.001)
 class Server:
     """The application, over a fleet and a status that the test sets.
 
-    on_reload: called at each reload, if set. reload_count: the number of reloads. near_runs, notices: from
-    these, `look_back` makes its episodes. fans, outlooks: by slot.
+    on_reload: called at each reload, if set. reload_count: the number of reloads. near_runs, notices: the
+    runs and the notices of which `look_back` makes episodes. fans, outlooks: by slot.
     """
 
     fleet: Fleet = field(default_factory=Fleet)
@@ -134,8 +134,10 @@ class Server:
     async def look_back(self, days: int) -> StoredLookback:
         """Return the episodes of the runs and notices that the test sets."""
         minutes = range(NOW - days * 24 * 60, NOW)
-        series = {each.key.id: each for each in self.exposition.snapshot.series.tolist() if each}
-        episodes = stored_episodes(self.near_runs, self.notices, series, minutes)
+        series_by_id = {
+            series.key.id: series for series in self.exposition.snapshot.series.tolist() if series
+        }
+        episodes = stored_episodes(self.near_runs, self.notices, series_by_id, minutes)
         any_count = len(self.near_runs)  # no test looks at these counts
         return StoredLookback(
             minutes=minutes,
@@ -175,13 +177,13 @@ def client_of(server: Server) -> httpx.AsyncClient:
 
 async def json_of(client: httpx.AsyncClient, path: str) -> Any:
     """Return the JSON of a successful response."""
-    got = await client.get(path)
-    assert got.status_code == 200, got.text
-    return got.json()
+    response = await client.get(path)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-def error_of(got: httpx.Response) -> str:
+def error_of(response: httpx.Response) -> str:
     """Return the sentence of an error response."""
-    assert got.headers["content-type"] == "application/json"
-    assert list(got.json()) == ["error"]
-    return str(got.json()["error"])
+    assert response.headers["content-type"] == "application/json"
+    assert list(response.json()) == ["error"]
+    return str(response.json()["error"])

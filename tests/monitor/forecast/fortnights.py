@@ -45,7 +45,7 @@ def stream_name_of(query: Query) -> str:
 
 
 def points_of(value_at: Callable[[int], float | None], query: Query, body: Body) -> dict[int, float]:
-    """The points that answer a query: one for each of its periods within the time of the request."""
+    """Return the value of each period of a query that is within the time of the request, by minute."""
     period, stat = query["MetricStat"]["Period"] // 60, query["MetricStat"]["Stat"]
     start, end = body["StartTime"] // 60, body["EndTime"] // 60
     starts = range(-(-start // period) * period, end - period + 1, period)
@@ -55,7 +55,7 @@ def points_of(value_at: Callable[[int], float | None], query: Query, body: Body)
 
 
 def is_of_past(body: Body) -> bool:
-    """Return whether the first minute of a request is of more than five hours ago."""
+    """Return whether a request begins more than five hours ago."""
     return bool(body["StartTime"] < time.time() - 5 * 3600)
 
 
@@ -124,8 +124,8 @@ class Fortnight:
 
     def probability(self, series: Series) -> list[float]:
         """The probability of reaching the limit, by horizon."""
-        found: list[float] = self.fleet.reach_probability[series.slot].tolist()
-        return found
+        probabilities: list[float] = self.fleet.reach_probability[series.slot].tolist()
+        return probabilities
 
     def usage(self, series: Series) -> Array:
         """The usage of a fortnight, the oldest bin first."""

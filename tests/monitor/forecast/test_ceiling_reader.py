@@ -43,16 +43,17 @@ LIMIT = 100.0
 
 @dataclass
 class Minutes:
-    """The sums of metrics of each minute.
+    """The sums of metrics in each minute.
 
-    start: the first minute that has points. otherwise: the sum in minutes that `sums` does not have.
-    otherwise_of_all: that of all other metrics. None is no point.
+    start: the first minute that has points. sums: by metric and minute. default_sums: by metric, the sum in
+    all minutes that are not in `sums`. default_sum: the default of metrics that are not in `default_sums`;
+    None: no points.
     """
 
     start: int
     sums: Mapping[str, Mapping[int, float]]
-    otherwise: Mapping[str, float]
-    otherwise_of_all: float | None = 0.0
+    default_sums: Mapping[str, float]
+    default_sum: float | None = 0.0
 
     def answer(self, body: Body) -> Response:
         """Answer as CloudWatch does: the sum of each period."""
@@ -65,18 +66,18 @@ class Minutes:
     def _points(self, query: Query, body: Body) -> dict[int, float]:
         period, name = query["MetricStat"]["Period"] // 60, stream_name_of(query)
         starts = range(body["StartTime"] // 60, body["EndTime"] // 60 - period + 1, period)
-        by_start = {first: self._known(name, range(first, first + period)) for first in starts}
-        return {first: sum(values) for first, values in by_start.items() if values}
+        sums_by_start = {start: self._known_sums(name, range(start, start + period)) for start in starts}
+        return {start: sum(minute_sums) for start, minute_sums in sums_by_start.items() if minute_sums}
 
-    def _known(self, name: str, minutes: range) -> list[float]:
+    def _known_sums(self, name: str, minutes: range) -> list[float]:
         """Return the sums of the minutes that have points."""
-        sums, otherwise = self.sums.get(name, {}), self.otherwise.get(name, self.otherwise_of_all)
-        values = (sums.get(minute, otherwise) for minute in minutes if minute >= self.start)
+        sums, default_sum = self.sums.get(name, {}), self.default_sums.get(name, self.default_sum)
+        values = (sums.get(minute, default_sum) for minute in minutes if minute >= self.start)
         return [value for value in values if value is not None]
 
 
 def days_ago(days: float) -> int:
-    """The first minute of a five-minute period, so many days ago."""
+    """The first minute of the period of five minutes that contains the minute some days ago."""
     return int(time.time() // 60 - days * DAY_MINUTES) // 5 * 5
 
 
@@ -98,7 +99,7 @@ def ceiling(setup: Fortnight, series: Series) -> float:
     return float(setup.fleet.ceiling[series.slot])
 
 
-def requested(bodies: list[Body]) -> list[str]:
+def requested_metrics(bodies: list[Body]) -> list[str]:
     """The names of the metrics in some requests."""
     return sorted(stream_name_of(query) for body in bodies for query in body["MetricDataQueries"])
 
@@ -123,7 +124,7 @@ async def test_the_usage_of_a_minute_with_throttled_demand_in_the_past_is_the_ce
         await setup.read_past()
         # The mean of the five minutes, 25.6, would be a false ceiling.
         assert ceiling(setup, series) == pytest.approx(48, rel=1e-3)
-        assert requested(setup.minute_requests) == ["throttled", "usage"]
+        assert requested_metrics(setup.minute_requests) == ["throttled", "usage"]
         (body,) = setup.minute_requests
         assert body["EndTime"] - body["StartTime"] == 3600
 
@@ -141,13 +142,13 @@ async def test_minutes_are_requested_once_for_all_periods_and_counted_like_other
     async with fortnight(data.answer) as setup:
         series = put(setup)
         await setup.poll()
-        before = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
+        earlier_count = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
         await setup.read_past()
-        after = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
-        assert before is not None and after is not None
+        later_count = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
+        assert earlier_count is not None and later_count is not None
         assert ceiling(setup, series) == pytest.approx(40, rel=1e-3)
-        assert requested(setup.minute_requests) == ["throttled", "usage"]
-        assert after - before == 3 * 2  # one poll, the fortnight, and the minutes
+        assert requested_metrics(setup.minute_requests) == ["throttled", "usage"]
+        assert later_count - earlier_count == 3 * 2  # two metrics in a poll, of the fortnight, of the minutes
 
 
 REQUESTED_METRICS = (
@@ -162,10 +163,10 @@ async def test_a_count_of_throttled_demand_that_series_share_is_requested_once()
         for number in range(3):
             setup.put(number, throttled=throttled)
         await setup.read_past()
-        assert requested(setup.minute_requests) == ["0", "1", "2", "throttled"]
+        assert requested_metrics(setup.minute_requests) == ["0", "1", "2", "throttled"]
 
 
-async def test_no_minute_is_read_where_no_demand_was_throttled_or_all_of_it_is_tolerated() -> None:
+async def test_no_minute_is_read_if_no_demand_was_throttled_or_all_throttled_demand_is_tolerated() -> None:
     async with fortnight(one_peak(days_ago(5), throttled=0).answer) as setup:
         put(setup)
         await setup.read_past()
@@ -181,20 +182,20 @@ async def test_no_minute_is_read_where_no_demand_was_throttled_or_all_of_it_is_t
 async def test_throttled_demand_is_tolerated_by_its_share_of_each_minute() -> None:
     data = one_peak(days_ago(5), throttled=9)
     for served, expected in ((41.0, np.nan), (35.0, 48.0)):  # the share is 18 % and 20.5 %
-        data.otherwise = {"usage": 20.0, "served": served}
+        data.default_sums = {"usage": 20.0, "served": served}
         async with fortnight(data.answer) as setup:
             series = put(setup, served=total(metric("served")))
             setup.fleet.tolerated_share[series.slot] = 0.2
             await setup.read_past()
-            assert requested(setup.minute_requests) == ["served", "throttled", "usage"]
+            assert requested_metrics(setup.minute_requests) == ["served", "throttled", "usage"]
             assert ceiling(setup, series) == pytest.approx(expected, rel=1e-3, nan_ok=True)
 
 
 async def test_minutes_before_the_creation_of_a_resource_are_left_out() -> None:
     minute = days_ago(5) + 2
-    for created, expected in ((minute + 1, np.nan), (minute, 48.0)):
+    for creation_minute, expected in ((minute + 1, np.nan), (minute, 48.0)):
         async with fortnight(one_peak(minute).answer) as setup:
-            series = put(setup, created_at=created * 60.0)
+            series = put(setup, created_at=creation_minute * 60.0)
             await setup.read_past()
             assert ceiling(setup, series) == pytest.approx(expected, rel=1e-3, nan_ok=True)
 
@@ -246,7 +247,7 @@ async def test_minutes_that_could_not_be_read_are_read_later_without_the_fortnig
         assert sorted(setup.requested_past_metrics) == ["throttled", "usage"]
 
 
-async def test_a_process_that_ends_before_minutes_were_read_is_followed_by_one_that_reads_them(
+async def test_minutes_that_could_not_be_read_are_read_by_the_next_process(
     tmp_path: Path,
 ) -> None:
     data, path = one_peak(days_ago(5)), tmp_path / "usage.history"
@@ -268,18 +269,22 @@ async def test_a_process_that_ends_before_minutes_were_read_is_followed_by_one_t
 
 
 async def test_minutes_are_read_only_if_the_budget_allows() -> None:
-    data, billed = one_peak(days_ago(5)), [0]
+    data, billed_metrics = one_peak(days_ago(5)), 0
 
     def planner(fleet: Fleet) -> Planner:
         budget = Budget(
-            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: BilledAmounts(billed[0])}
+            InMemorySpendingStore(),
+            clock=lambda: 0.0,
+            wall_clock=lambda: 0.0,
+            billed=lambda: {CELL[0]: BilledAmounts(billed_metrics)},
         )
         budget.configure(BudgetTerms(10.0))
         return Planner(fleet, Intervals(1, 1, 1), budget=budget)
 
     def answer(body: Body) -> Response:
+        nonlocal billed_metrics
         if is_of_past(body):
-            billed[0] = 10**9
+            billed_metrics = 10**9  # more than the budget
         return data.answer(body)
 
     async with fortnight(answer, planner=planner) as setup:
@@ -299,7 +304,7 @@ async def test_minutes_of_a_limited_number_of_series_are_read_and_the_rest_is_lo
         reader = past_reader(setup, ReadLimits(max_ceilings=1))
         await read_with(reader, setup)
         await read_with(reader, setup)
-        assert requested(setup.minute_requests) == ["0", "throttled"]
+        assert requested_metrics(setup.minute_requests) == ["0", "throttled"]
         assert len(setup.past_requests) == 1
     assert caplog.text.count("of more than 1 series with throttled demand") == 1
 
@@ -324,21 +329,21 @@ def random_minutes(seed: int, minutes: range) -> Minutes:
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from([0, 8]), st.sampled_from([0, 0.3]))
-async def test_the_ceiling_is_that_of_a_lookback_over_the_same_minutes(
+async def test_the_ceiling_equals_the_ceiling_of_a_lookback_over_the_same_minutes(
     seed: int, days: int, tolerated_rate: float, tolerated_share: float
 ) -> None:
     end = days_ago(0.25) // 60 * 60
     minutes = range(end - days * DAY_MINUTES, end)
     data = random_minutes(seed, minutes)
-    async with fortnight(data.answer) as setup, fortnight() as replayed:
-        for each in (setup, replayed):
-            series = put(each, served=total(metric("served")))
-            each.fleet.tolerated_rate[series.slot] = tolerated_rate
-            each.fleet.tolerated_share[series.slot] = tolerated_share
-            each.fleet.near[series.slot] = 1
+    async with fortnight(data.answer) as setup, fortnight() as lookback_setup:
+        for either_setup in (setup, lookback_setup):
+            series = put(either_setup, served=total(metric("served")))
+            either_setup.fleet.tolerated_rate[series.slot] = tolerated_rate
+            either_setup.fleet.tolerated_share[series.slot] = tolerated_share
+            either_setup.fleet.near[series.slot] = 1
         await setup.read_past()
-        found = np.fmin(ceiling(setup, series), LIMIT)
-        assert found == pytest.approx(lookback_target(replayed, series, data, minutes), rel=1e-5)
+        target = np.fmin(ceiling(setup, series), LIMIT)  # without a ceiling, the limit
+        assert target == pytest.approx(lookback_target(lookback_setup, series, data, minutes), rel=1e-5)
 
 
 def lookback_target(

@@ -51,8 +51,7 @@ async def test_a_series_near_its_limit_each_day_will_probably_reach_it() -> None
 
 async def test_a_series_with_less_than_two_days_of_history_has_no_forecast() -> None:
     async with fortnight() as setup:
-        created = (setup.now - 1.2 * 1440) * 60
-        series = setup.put("a", created_at=created)
+        series = setup.put("a", created_at=(setup.now - 1.2 * 1440) * 60)
         await setup.read_past()
         assert np.isnan(setup.probability(series)).all()
         assert (setup.fleet.reach_minutes[series.slot] == NEVER).all()
@@ -63,16 +62,15 @@ async def test_a_changed_limit_changes_the_forecast_at_once() -> None:
     async with fortnight() as setup:
         series = setup.put("a", limit=85)
         await setup.read_past()
-        before = setup.probability(series)
+        first_probability = setup.probability(series)
         setup.put("a", limit=2000)
         judge(setup.fleet, setup.now)
         await setup.forecaster.follow_judgement()
-        with_raised_limit = setup.probability(series)
-        assert with_raised_limit[3] < before[3]
+        assert setup.probability(series)[3] < first_probability[3]
         setup.put("a", limit=85)
         judge(setup.fleet, setup.now)
         await setup.forecaster.follow_judgement()
-        assert setup.probability(series) == before
+        assert setup.probability(series) == first_probability
         assert len(setup.past_requests) == 1
 
 
@@ -80,7 +78,8 @@ async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> N
     async with fortnight() as setup:
         series = setup.put("a", limit=85)
         await setup.read_past()
-        before, minutes_before = setup.probability(series), setup.fleet.reach_minutes[series.slot].tolist()
+        earlier_probability = setup.probability(series)
+        earlier_minutes = setup.fleet.reach_minutes[series.slot].tolist()
         setup.fleet.usage[series.slot], setup.fleet.minute[series.slot] = 90, setup.now
         await setup.forecaster.follow_judgement()
         assert setup.probability(series) == [1] * 4
@@ -89,8 +88,8 @@ async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> N
         assert setup.probability(series) == [1] * 4
         setup.fleet.usage[series.slot] = 20
         await setup.forecaster.follow_judgement()
-        assert setup.probability(series) == before
-        assert setup.fleet.reach_minutes[series.slot].tolist() == minutes_before
+        assert setup.probability(series) == earlier_probability
+        assert setup.fleet.reach_minutes[series.slot].tolist() == earlier_minutes
 
 
 async def test_a_series_that_fell_below_its_limit_minutes_ago_is_not_at_the_limit() -> None:
@@ -109,10 +108,10 @@ async def test_a_stale_usage_at_the_limit_does_not_replace_the_forecast() -> Non
     async with fortnight() as setup:
         series = setup.put("a", limit=85)
         await setup.read_past()
-        before = setup.probability(series)
+        earlier_probability = setup.probability(series)
         setup.fleet.usage[series.slot], setup.fleet.zone[series.slot] = 90, Zone.STALE
         await setup.forecaster.follow_judgement()
-        assert setup.probability(series) == before
+        assert setup.probability(series) == earlier_probability
 
 
 async def test_a_new_series_in_a_reused_slot_has_no_forecast() -> None:
@@ -167,7 +166,7 @@ async def note_throttling(setup: Fortnight, *throttled: tuple[Series, float]) ->
         block.note_throttling(np.array([column]), block.through // DAY, np.array([utilization]))
 
 
-async def test_of_limits_that_share_throttled_demand_only_the_fullest_has_a_ceiling() -> None:
+async def test_only_the_fullest_of_the_limits_that_share_throttled_demand_have_a_ceiling() -> None:
     async with fortnight() as setup:
         count = total(metric("orders", "SampleCount"))
         half, full = setup.put("records", throttled=count), setup.put("bytes", throttled=count)
@@ -183,7 +182,7 @@ async def test_of_limits_that_share_throttled_demand_only_the_fullest_has_a_ceil
         assert row_of(setup.fleet, half).reach.ceiling is None
 
 
-async def test_a_limit_loses_its_ceiling_when_a_full_one_explains_it_and_gets_it_back() -> None:
+async def test_a_limit_has_no_ceiling_while_a_full_limit_explains_the_throttled_demand() -> None:
     async with fortnight() as setup:
         count = total(metric("orders", "SampleCount"))
         half, full = setup.put("records", throttled=count), setup.put("bytes", throttled=count)
@@ -248,9 +247,9 @@ def test_any_history_has_a_consistent_forecast_or_no_forecast_and_causes_no_warn
             forecast_block(block, columns, np.array([factor * highest], np.float32))
             for factor in (0.5, 0.9, 1.0, 1.1, 2.0, 10.0)
         ]
-        repeated = forecast_block(block, columns, np.array([10.0 * highest], np.float32))
-    np.testing.assert_array_equal(forecasts[-1].probability, repeated.probability)
-    np.testing.assert_array_equal(forecasts[-1].minutes, repeated.minutes)
+        last_forecast_again = forecast_block(block, columns, np.array([10.0 * highest], np.float32))
+    np.testing.assert_array_equal(forecasts[-1].probability, last_forecast_again.probability)
+    np.testing.assert_array_equal(forecasts[-1].minutes, last_forecast_again.minutes)
     probabilities = np.concatenate([forecast.probability for forecast in forecasts])
     if bins_late > MAX_BINS_LATE:
         assert np.isnan(probabilities).all()
@@ -274,10 +273,10 @@ def test_steady_growth_reaches_the_limit_at_the_extrapolated_time() -> None:
 
 def test_short_holes_are_filled_and_long_holes_stay() -> None:
     usage = np.array([[1, NAN, NAN, 4, *[NAN] * (MAX_HOLE_BINS + 1), 5, NAN]], np.float16).T
-    filled = without_short_holes(usage)[:, 0]
-    assert filled[:4].tolist() == [1, 1, 1, 4]
-    assert np.isnan(filled[4 + MAX_HOLE_BINS])
-    assert filled[-2:].tolist() == [5, 5]
+    usage_without_short_holes = without_short_holes(usage)[:, 0]
+    assert usage_without_short_holes[:4].tolist() == [1, 1, 1, 4]
+    assert np.isnan(usage_without_short_holes[4 + MAX_HOLE_BINS])
+    assert usage_without_short_holes[-2:].tolist() == [5, 5]
 
 
 def test_series_that_share_a_block_do_not_affect_each_other() -> None:
@@ -287,10 +286,12 @@ def test_series_that_share_a_block_do_not_affect_each_other() -> None:
     all_columns = np.arange(BLOCK_SIZE)
     block.put(all_columns, NOW - BINS + 1, usage.astype(np.float32), np.ones(usage.shape, np.bool_))
     limit = usage.max(axis=0).astype(np.float32) * np.float32(1.05)
-    together = forecast_block(block, all_columns, limit)
+    forecast_of_all = forecast_block(block, all_columns, limit)
     for column in (0, 100, BLOCK_SIZE - 1):
-        alone = forecast_block(block, np.array([column]), limit[[column]])
-        np.testing.assert_allclose(alone.probability[0], together.probability[column], rtol=1e-5)
+        forecast_of_one = forecast_block(block, np.array([column]), limit[[column]])
+        np.testing.assert_allclose(
+            forecast_of_one.probability[0], forecast_of_all.probability[column], rtol=1e-5
+        )
 
 
 async def test_while_a_limit_is_doubted_there_is_no_forecast() -> None:

@@ -34,7 +34,10 @@ def usage_of(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
 def history_of(
     usage: object, first: int, created: int = NEVER, path: Path | None = None
 ) -> tuple[UsageHistory, int]:
-    """A history of one series whose usage is known from the bin `first` on, and the row of the series."""
+    """A history of one series whose usage is known from the bin `first` on, and the row of the series.
+
+    created: the minute of its creation; NEVER: not known.
+    """
     history = UsageHistory(path)
     row = history.row(SERIES_ID, created, NOW)
     assert row is not None
@@ -210,7 +213,9 @@ async def test_a_broken_file_is_ignored_with_a_warning(
     assert "cannot be used, and the usage of a fortnight is read again" in caplog.text
 
 
-async def test_a_file_from_the_future_or_older_than_a_fortnight_is_ignored(tmp_path: Path) -> None:
+async def test_a_file_whose_newest_bin_is_in_the_future_or_older_than_a_fortnight_is_ignored(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "usage.history"
     history, _ = history_of([5.0], NOW, path=path)
     await history.save()

@@ -1,4 +1,4 @@
-"""Peaks of a fortnight: they equal a plain computation; they are unknown if another series took the slot."""
+"""Peaks of a fortnight, which equal a plain computation and are unknown for a slot with another series."""
 
 import numpy as np
 import pytest
@@ -20,10 +20,10 @@ numbers = st.one_of(st.just(float("nan")), st.floats(0, 1e9, width=32))
 def test_the_highest_half_float_is_found_by_comparing_bits(values: list[float], first: int) -> None:
     block, usage = HistoryBlock(NOW_BIN), np.array(values, np.float32)[:, None]
     block.put(np.array([3]), NOW_BIN - BINS + 1 + first, usage)
-    highest, stored = block.highest, block.usage_of(np.array([3]))[0]
+    highest, stored_usage = block.highest, block.usage_of(np.array([3]))[0]
     assert highest.size == BLOCK_SIZE
     assert np.isnan(np.delete(highest, 3)).all()
-    expected = np.fmax.reduce(stored[:, 0])
+    expected = np.fmax.reduce(stored_usage[:, 0])
     assert highest[3] == pytest.approx(expected, nan_ok=True)
     if np.isfinite(usage).any():
         assert highest[3] == pytest.approx(np.nanmax(usage), rel=1e-3, abs=1e-6)

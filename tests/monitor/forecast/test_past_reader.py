@@ -59,12 +59,12 @@ async def test_the_past_of_each_metric_is_requested_once_and_counted_like_other_
             setup.put(number)
         setup.put("sum", total(metric(0), metric(1)))
         await setup.poll()
-        before = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
+        earlier_count = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
         await setup.read_past()
-        after = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
-        assert before is not None and after is not None
+        later_count = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
+        assert earlier_count is not None and later_count is not None
         assert sorted(map(int, setup.requested_past_metrics)) == [*range(23)]
-        assert after - before == 2 * 23  # one poll, and the past
+        assert later_count - earlier_count == 2 * 23  # one poll, and the past
         assert len(setup.past_requests) == -(-23 // METRICS_AT_ONCE)
 
 
@@ -76,9 +76,9 @@ REQUESTED_METRICS = (
 
 async def test_metrics_of_different_periods_add_up_to_one_usage() -> None:
     async with fortnight(answer_with(lambda minute: 6.0)) as setup:
-        hourly = setup.put("hourly", total(metric("h", period=3600), metric("m"), metric("g", "Maximum")))
+        series = setup.put("hourly", total(metric("h", period=3600), metric("m"), metric("g", "Maximum")))
         await setup.read_past()
-        usage = setup.usage(hourly)
+        usage = setup.usage(series)
         assert usage[8:-12] == pytest.approx(18, rel=1e-3)
         periods = [
             query["MetricStat"]["Period"]
@@ -106,9 +106,9 @@ def answer_with_throttling(body: Body) -> Response:
 async def test_throttled_demand_is_read_for_provisioned_limits() -> None:
     async with fortnight(answer_with_throttling) as setup:
         throttled, served = total(metric("throttled")), total(metric("served"))
-        bought = setup.put("a", paid=True, throttled=throttled, served=served)
+        paid_series = setup.put("a", paid=True, throttled=throttled, served=served)
         await setup.read_past()
-        assert setup.usage(bought)[8:] == pytest.approx(60, rel=1e-3)
+        assert setup.usage(paid_series)[8:] == pytest.approx(60, rel=1e-3)
         assert sorted(setup.requested_past_metrics) == ["a", "served", "throttled"]
 
 
@@ -129,16 +129,15 @@ async def test_a_metric_that_is_zero_when_absent_is_zero_from_its_first_point_on
         series = setup.put("a", total(metric("a", zero_when_absent=True)))
         await setup.read_past()
         usage = setup.usage(series)
-        known = np.flatnonzero(np.isfinite(usage))
-        assert usage[known[0]] > 0
-        assert np.isfinite(usage[known[0] : -13]).all()
-        assert (usage[known[0] : -13] > 0).sum() == 14
+        first_known = np.flatnonzero(np.isfinite(usage))[0]
+        assert usage[first_known] > 0
+        assert np.isfinite(usage[first_known:-13]).all()
+        assert (usage[first_known:-13] > 0).sum() == 14  # once a day
 
 
 async def test_no_usage_from_before_the_creation_of_a_resource_is_stored() -> None:
     async with fortnight() as setup:
-        created = (setup.now - 3 * 1440) * 60.0
-        series = setup.put("a", created_at=created)
+        series = setup.put("a", created_at=(setup.now - 3 * 1440) * 60.0)
         await setup.read_past()
         usage = setup.usage(series)
         assert np.isnan(usage[: -3 * 96 - 2]).all()
@@ -160,12 +159,12 @@ async def test_a_denied_or_throttled_metric_affects_only_its_series(
 
     answer_normally = answer_with()
     async with fortnight(answer) as setup:
-        others = [setup.put(number) for number in range(METRICS_AT_ONCE)]
-        failing = setup.put("b")
+        other_series = [setup.put(number) for number in range(METRICS_AT_ONCE)]
+        failing_series = setup.put("b")
         await setup.read_past()
-        assert np.isfinite(setup.usage(failing)).sum() < 20
-        assert all(np.isfinite(setup.usage(other)[8:]).all() for other in others)
-        assert np.isnan(setup.probability(failing)).all()
+        assert np.isfinite(setup.usage(failing_series)).sum() < 20  # the newest bins, from polls
+        assert all(np.isfinite(setup.usage(series)[8:]).all() for series in other_series)
+        assert np.isnan(setup.probability(failing_series)).all()
         request_count = len(setup.past_requests)
         await setup.read_past()  # the failed read is not tried again at once
         assert len(setup.past_requests) == request_count
@@ -208,13 +207,13 @@ async def test_the_past_is_read_again_only_after_a_stop_of_hours(tmp_path: Path)
         setup.put("a")
         await setup.read_past()
         await setup.forecaster.save()
-    for hours_stopped, requests in ((0, 0), (4, 1)):
+    for hours_stopped, request_count in ((0, 0), (4, 1)):
         history = UsageHistory.read(path, setup.now // 15 + hours_stopped * 4)
         assert len(history) == 1
         async with fortnight(history=history) as restarted:
             series = restarted.put("a")
             await restarted.read_past()
-            assert len(restarted.past_requests) == requests
+            assert len(restarted.past_requests) == request_count
             assert np.isfinite(restarted.probability(series)).all()
 
 
@@ -254,31 +253,34 @@ async def test_a_series_without_metrics_is_forecast_from_recorded_usage_alone() 
 
 async def test_the_past_is_read_only_if_the_budget_allows() -> None:
     def planner(dollars: float, fleet: Fleet) -> Planner:
-        charged = count(0, 1000)
+        billed_metrics = count(0, 1000)  # the bill grows each time it is read
         budget = Budget(
-            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: BilledAmounts(next(charged))}
+            InMemorySpendingStore(),
+            clock=lambda: 0.0,
+            wall_clock=lambda: 0.0,
+            billed=lambda: {CELL[0]: BilledAmounts(next(billed_metrics))},
         )
         budget.configure(BudgetTerms(dollars))
         return Planner(fleet, Intervals(1, 1, 1), budget=budget)
 
-    for dollars, requests in ((1e-9, 0), (1e6, 3)):
+    for dollars, request_count in ((1e-9, 0), (1e6, 3)):
         async with fortnight(planner=partial(planner, dollars)) as setup:
             for number in range(3 * METRICS_AT_ONCE):
                 setup.put(number)
             await setup.read_past()
-            assert len(setup.past_requests) == requests
+            assert len(setup.past_requests) == request_count
 
 
 async def test_a_series_that_is_added_while_the_reader_waits_is_read_at_once() -> None:
     async with fortnight() as setup:
         has_read, recorder = asyncio.Event(), setup.forecaster.recorder
         reader = PastReader(setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda _: has_read.set())
-        running = asyncio.create_task(reader.run())
+        reader_task = asyncio.create_task(reader.run())
         await asyncio.sleep(0)  # until the reader has found no series and waits
         series = setup.put("a")
         await setup.poll()
         await recorder.bind(setup.now)
         async with asyncio.timeout(IDLE_INTERVAL / 2):
             await has_read.wait()
-        running.cancel()
+        reader_task.cancel()
         assert np.isfinite(setup.usage(series)[8:-12]).all()

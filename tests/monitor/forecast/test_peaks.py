@@ -1,4 +1,4 @@
-"""Tests of the expected peaks, from which the sizes of purchases are computed."""
+"""The expected peaks, from which the sizes of purchases are computed."""
 
 import numpy as np
 import pytest

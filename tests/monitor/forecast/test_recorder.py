@@ -43,7 +43,7 @@ def add_series(fleet: Fleet, name: str, usage: Any, **observed: Any) -> Series:
 
 
 def write_points(fleet: Fleet, name: str, values: Array, stat: str = "Sum") -> None:
-    """Write the newest points up to NOW, where NaN is no point, and mark the metric as read."""
+    """Write the newest points up to NOW, and mark the metric as read. NaN: no point."""
     row = fleet.metrics(("123456789012", "eu-west-1"))[metric_query(metric(name, stat))]
     minutes = np.arange(NOW - len(values), NOW, dtype=np.int32)
     has_point = np.isfinite(values)
@@ -101,12 +101,12 @@ async def test_late_points_raise_the_recorded_usage() -> None:
     fleet, history, values = Fleet(), UsageHistory(), np.full(180, 10.0)
     series = add_series(fleet, "a", total(metric("a")))
     write_points(fleet, "a", np.where(np.arange(180) >= 170, np.nan, values))
-    before = await record_usage(fleet, series, history)
+    usage = await record_usage(fleet, series, history)
+    assert usage[-1] == 10
     values[-12:] = 30
     write_points(fleet, "a", values)
-    after = await record_usage(fleet, series, history)
-    assert before[-1] == 10
-    assert after[-1] == 30
+    usage = await record_usage(fleet, series, history)
+    assert usage[-1] == 30
 
 
 async def test_only_series_whose_utilization_is_judged_have_a_history() -> None:
@@ -131,7 +131,7 @@ async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() 
     assert block.ceiling[column] == pytest.approx(0.35, rel=1e-3)
 
 
-async def test_throttled_demand_counts_like_served_demand() -> None:
+async def test_the_recorded_usage_includes_throttled_demand_in_proportion_to_served_demand() -> None:
     fleet, values, throttled, served = Fleet(), np.full(180, 50.0), np.zeros(180), np.full(180, 600.0)
     throttled[-42:-37] = 300
     served[-57:-52], throttled[-57:-52] = 0, 300  # without served demand, the throttled bytes are unknown
@@ -177,9 +177,9 @@ async def test_a_series_in_a_reused_slot_has_a_row_of_its_own() -> None:
 def test_a_bin_is_complete_if_each_of_its_five_minute_means_is_known() -> None:
     usage = np.full((30, 1), 4.0, np.float32)
     usage[5:10] = np.nan
-    highest, whole = highest_by_bin(usage, np.array([False]))
+    highest, are_complete = highest_by_bin(usage, np.array([False]))
     assert highest.ravel().tolist() == [4, 4]
-    assert whole.ravel().tolist() == [False, True]
+    assert are_complete.ravel().tolist() == [False, True]
 
 
 async def test_a_full_history_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from collectors.base import Metric, total
+from collectors.base import Metric, Usage, total
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judge import judge
 from monitor.forecast.forecaster import MAX_PROBABILITY, Forecaster
@@ -33,18 +33,15 @@ AT_LIMIT = replace(SETTINGS, band=Band(near=1.0))
 
 def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
     """A fleet in which every second series has served demand, and the usage of every third is a maximum."""
-    fleet = Fleet()
-    series = [
-        add(
-            fleet,
-            key(f"stream-{number}"),
-            AT_LIMIT,
-            **({} if number % 2 else {"served": total(served.of(StreamName=f"stream-{number}"))}),
-            **({"usage": total(highest.of(StreamName=f"stream-{number}"))} if number % 3 == 2 else {}),
-        )
-        for number in range(count)
-    ]
-    return fleet, series
+    fleet, all_series = Fleet(), list[Series]()
+    for number in range(count):
+        name, formulas = f"stream-{number}", dict[str, Usage]()
+        if number % 2 == 0:
+            formulas["served"] = total(served.of(StreamName=name))
+        if number % 3 == 2:
+            formulas["usage"] = total(highest.of(StreamName=name))
+        all_series.append(add(fleet, key(name), AT_LIMIT, **formulas))
+    return fleet, all_series
 
 
 def random_past(fleet: Fleet, minutes: range, seed: int) -> PointsInMemory:
@@ -85,23 +82,25 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
         START // POLL_INTERVAL * POLL_INTERVAL,
         START // POLL_INTERVAL * POLL_INTERVAL + days * DAY + 6 * BIN_MINUTES,
     )
-    (fleet, series), (replayed, replayed_series) = fleet_of(count), fleet_of(count)
+    (fleet, series), (replayed_fleet, replayed_series) = fleet_of(count), fleet_of(count)
     past = random_past(fleet, minutes, seed)
     now = minutes.start
-    live = Forecaster(fleet, UsageHistory(), lambda: now * 60.0, dict)
-    slots = np.array([entry.slot for entry in replayed_series], np.int32)
-    judging = Judging([Way.in_force(replayed, "")], lambda _, rule: Rule(rule).severity, 60)
-    replay = Replay(replayed, past, slots, judging)
+    forecaster = Forecaster(fleet, UsageHistory(), lambda: now * 60.0, dict)
+    slots = np.array([each_series.slot for each_series in replayed_series], np.int32)
+    judging = Judging([Way.in_force(replayed_fleet, "")], lambda _, rule: Rule(rule).severity, 60)
+    replay = Replay(replayed_fleet, past, slots, judging)
     for number in range(chunk_count(minutes)):
         write(fleet, past, number)
         now = min(minutes.start + (number + 1) * POLL_INTERVAL, minutes.stop)
         judge(fleet, now)
-        await live.recorder.record(now)
+        await forecaster.recorder.record(now)
         replay.advance(number)
-    await live.forecast_slots(np.arange(fleet.size, dtype=np.int32))
+    await forecaster.forecast_slots(np.arange(fleet.size, dtype=np.int32))
     expected = forecast_at(replay.quarter_hours, np.arange(count), np.array([replay.quarter_hours.count]))
-    for index, entry in enumerate(series):
-        block, column = live.recorder.history.block_and_column(int(live.recorder.rows[entry.slot]))
+    for index, each_series in enumerate(series):
+        block, column = forecaster.recorder.history.block_and_column(
+            int(forecaster.recorder.rows[each_series.slot])
+        )
         demand, through = block.usage_of(np.array([column], np.intp))
         bins = through + 1 - replay.quarter_hours.count + np.arange(replay.quarter_hours.count)
         by_lookback_demand = replay.quarter_hours.demand[index]
@@ -111,6 +110,6 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
         # Only the forecaster distinguishes a limit reached now (probability 1) from one reached minutes ago.
         probability, by_lookback = (
             np.minimum(values, MAX_PROBABILITY)
-            for values in (fleet.reach_probability[entry.slot], expected[index, 0])
+            for values in (fleet.reach_probability[each_series.slot], expected[index, 0])
         )
         assert probability == pytest.approx(by_lookback, abs=1e-3, nan_ok=True)

@@ -21,9 +21,13 @@ async def test_quarter_hours_near_the_present_limit_are_an_episode() -> None:
     judge(fleet, NOW)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
-    found = await stored_lookback(recorder, lambda: Snapshot.of(fleet, {}), MemoryStore(), 14)
-    (episode,) = found.episodes
+    lookback = await stored_lookback(recorder, lambda: Snapshot.of(fleet, {}), MemoryStore(), 14)
+    (episode,) = lookback.episodes
     assert episode.series.key == series.key
     assert (episode.end - episode.begin, round(episode.usage)) == (30, 95)
-    assert (found.series, found.has_journal, len(found.minutes)) == (1, True, 14 * 24 * 60 + NOW % 15)
-    assert 0 < found.known_days < 1
+    assert (lookback.series, lookback.has_journal, len(lookback.minutes)) == (
+        1,
+        True,
+        14 * 24 * 60 + NOW % 15,
+    )
+    assert 0 < lookback.known_days < 1

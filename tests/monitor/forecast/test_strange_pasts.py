@@ -55,13 +55,13 @@ async def test_a_renamed_resource_has_a_new_history_and_the_old_history_ends() -
     async with fortnight(answer_with(daily)) as setup:
         old = setup.put("old", limit=79)
         await setup.read_past()
-        before = setup.usage(old)
+        usage_before_renaming = setup.usage(old)
         setup.fleet.drop(old.key)
         setup.fleet.reclaim()
         new = setup.put("new", limit=79, created_at=setup.now * 60.0 - 3600)
         assert new.slot == old.slot
         await setup.read_past()
-        assert np.isfinite(before).sum() > BINS - 20
+        assert np.isfinite(usage_before_renaming).sum() > BINS - 20
         assert np.isfinite(setup.usage(new)).sum() <= 6
         assert np.isnan(setup.probability(new)).all()
         history = setup.forecaster.recorder.history
@@ -103,11 +103,11 @@ async def test_forecasts_recover_when_a_clock_that_was_ahead_is_corrected(minute
     async with fortnight() as setup:
         series = setup.put("near", limit=79)
         await setup.read_past()
-        before = setup.probability(series)
+        earlier_probability = setup.probability(series)
         await setup.forecaster.recorder.record(setup.now + minutes_ahead)
         await setup.forecaster.forecast_slots(np.array([series.slot], np.int32))
         await setup.read_past()
-        assert setup.probability(series) == pytest.approx(before, abs=0.05)
+        assert setup.probability(series) == pytest.approx(earlier_probability, abs=0.05)
         assert setup.fleet.history_bins[series.slot] >= BINS - 20
         assert len(setup.past_requests) <= 2
 
@@ -117,10 +117,10 @@ async def test_forecasts_recover_when_a_clock_that_was_behind_is_corrected(minut
     async with fortnight() as setup:
         series = setup.put("near", limit=79)
         await setup.read_past()
-        before = setup.probability(series)
+        earlier_probability = setup.probability(series)
         await setup.forecaster.recorder.record(setup.now - minutes_behind)
         await setup.read_past()
-        assert setup.probability(series) == pytest.approx(before, abs=0.05)
+        assert setup.probability(series) == pytest.approx(earlier_probability, abs=0.05)
         assert setup.fleet.history_bins[series.slot] >= BINS - 20
         assert len(setup.past_requests) <= 2
 

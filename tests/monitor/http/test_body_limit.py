@@ -36,8 +36,8 @@ async def test_bodies_in_progress_take_bounded_memory_and_release_it_when_they_e
         posts = [asyncio.create_task(client.post("/x", content=body)) for _ in range(3)]
         while len(waiting_sizes) < 3:
             await asyncio.sleep(0)
-        rejected = await client.post("/x", content=b"{}")
-        assert (rejected.status_code, rejected.text) == (503, "busy with other requests; send it again")
+        response = await client.post("/x", content=b"{}")
+        assert (response.status_code, response.text) == (503, "busy with other requests; send it again")
         pending_requests = [
             asyncio.create_task(client.get("/x")),
             asyncio.create_task(client.post("/exempt", content=body)),

@@ -23,14 +23,14 @@ Receive = Callable[[], Awaitable[dict[str, object]]]
 EVENT_TIMEOUT = 20.0  # seconds to wait for an expected event
 GET = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
-LARGE = 64 * 2**20  # more than any socket buffers
-PIECES = (2**20, LARGE // 2**20)
+LARGE_SIZE = 64 * 2**20  # more than any socket buffers
+PIECES = (2**20, LARGE_SIZE // 2**20)
 # By path: the bytes of a piece of the response, and the number of pieces.
-SIZES = {"/": (2, 1), "/late": (2, 1), "/large": (LARGE, 1), "/pieces": PIECES, "/slow": PIECES}
+SIZES = {"/": (2, 1), "/late": (2, 1), "/large": (LARGE_SIZE, 1), "/pieces": PIECES, "/slow": PIECES}
 
 
 async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
-    """Reads the body, except for GET, and answers with the pieces that SIZES has for the path.
+    """Read the body, except for GET, and answer with the pieces that SIZES has for the path.
 
     `/large` is written at once. `/pieces` and `/slow` are written piece by piece, as fast as the client
     reads. `/slow` and `/late` wait for a second before their last piece.
@@ -109,7 +109,7 @@ class ImpatientConnection(HttpConnection):
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "sent_bytes",
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"GET / HTTP/1.1\r\nX: ", id="half a head"),
@@ -119,10 +119,10 @@ class ImpatientConnection(HttpConnection):
         ),
     ],
 )
-async def test_a_client_that_does_not_complete_its_request_is_disconnected(sent: bytes) -> None:
+async def test_a_client_that_does_not_complete_its_request_is_disconnected(sent_bytes: bytes) -> None:
     async with connect_to_server(ImpatientConnection) as (reader, writer, _):
-        writer.write(sent)
-        trickle_task = asyncio.create_task(trickle(writer, b"a" if sent else b""))
+        writer.write(sent_bytes)
+        trickle_task = asyncio.create_task(trickle(writer, b"a" if sent_bytes else b""))
         assert await read_until_closed(reader) == b""
         trickle_task.cancel()
 
@@ -160,7 +160,7 @@ async def test_a_body_that_is_not_http_ends_a_begun_response(
         async with asyncio.timeout(EVENT_TIMEOUT):
             assert await reader.readline() == OK
         writer.write(b"zz\r\n")
-        assert len(await read_until_closed(reader)) < LARGE
+        assert len(await read_until_closed(reader)) < LARGE_SIZE
         while server.server_state.tasks:
             await asyncio.sleep(0)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
@@ -200,7 +200,7 @@ async def test_a_client_that_does_not_read_the_response_is_disconnected(path: by
             assert await reader.readline() == OK
             while server.server_state.connections:
                 await asyncio.sleep(0.01)
-        assert len(await read_until_closed(reader)) < LARGE, "only buffered data arrives"
+        assert len(await read_until_closed(reader)) < LARGE_SIZE, "only buffered data arrives"
 
 
 @pytest.mark.parametrize("path", [b"large", b"pieces", b"slow", b"late"])

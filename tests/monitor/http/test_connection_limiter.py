@@ -55,9 +55,8 @@ class NamedConnections:
         return self.registry.get_sample_value(name, {"reason": reason})
 
 
-def test_if_each_address_has_one_connection_idle_then_slow_ones_are_closed_but_none_that_is_answered() -> (
-    None
-):
+def test_with_one_connection_for_each_address_idle_ones_are_closed_before_slow_ones() -> None:
+    """A connection whose request is being answered is never closed."""
     connections = NamedConnections(4)
     connections.connect("a1", ConnectionState.RESPONDING)
     connections.connect("b1", ConnectionState.READING_BODY)
@@ -93,7 +92,7 @@ def test_the_address_with_the_most_connections_loses_one_of_them() -> None:
     assert len(connections.limiter) == 10
 
 
-def test_an_address_with_more_than_half_of_the_connections_loses_even_one_that_is_answered() -> None:
+def test_an_address_with_more_than_half_of_the_connections_loses_one_although_it_is_being_answered() -> None:
     connections = NamedConnections(4)
     for name in ("a1", "b1", "b2", "b3"):
         connections.connect(name, ConnectionState.RESPONDING)
@@ -162,7 +161,7 @@ def test_releasing_a_connection_twice_is_harmless() -> None:
 
 @contextmanager
 def silent_connections(count: int, address: tuple[str, int]) -> Iterator[None]:
-    """Open connections, of which every second sends half of a head, and the others nothing."""
+    """Open connections. Every second connection sends half of a head, and the others send nothing."""
     with ExitStack() as stack:
         for n in range(count):
             connection = stack.enter_context(socket.create_connection(address, EVENT_TIMEOUT))
@@ -172,10 +171,10 @@ def silent_connections(count: int, address: tuple[str, int]) -> Iterator[None]:
 
 @asynccontextmanager
 async def send_request(
-    address: tuple[str, int], path: bytes = b"", tls: ssl.SSLContext | None = None
+    address: tuple[str, int], path: bytes = b"", is_encrypted: ssl.SSLContext | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
     """Send a request, and yield the reader of its response."""
-    reader, writer = await asyncio.open_connection(*address, ssl=tls)
+    reader, writer = await asyncio.open_connection(*address, ssl=is_encrypted)
     writer.write(GET % path)
     yield reader
     writer.close()
@@ -236,8 +235,8 @@ async def test_unfinished_heads_take_bounded_memory() -> None:
     await server_task
 
 
-@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["http", "https"])
+async def test_silent_connections_are_limited_and_closed(is_encrypted: bool) -> None:
     """With TLS, a connection counts before its handshake, which the client may never begin."""
     authority = trustme.CA()
     server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
@@ -245,7 +244,7 @@ async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
     authority.configure_trust(client_side)
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
     config.load()
-    config.ssl = server_side if tls else None
+    config.ssl = server_side if is_encrypted else None
     limiter, listen_socket = ConnectionLimiter(max_connections=8), bind_socket("127.0.0.1", 0)
     server = HttpServer(config, limiter)
     server_task = asyncio.create_task(server.serve([listen_socket]))
@@ -257,7 +256,7 @@ async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
                 await asyncio.sleep(0)
             while len(limiter) < 8:
                 await asyncio.sleep(0.01)
-            async with send_request(address, tls=client_side if tls else None) as reader:
+            async with send_request(address, is_encrypted=client_side if is_encrypted else None) as reader:
                 assert await reader.readline() == OK
             assert len(limiter) <= 8
         while len(limiter):

@@ -10,7 +10,9 @@ from monitor.schema.problems import ConfigError
 from tests.monitor.fleet_server import Server, error_of, json_of
 
 
-async def test_health_and_readiness_probes(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_readiness_probe_says_why_headroom_is_not_ready_while_it_is_healthy(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     server.status = MonitorStatus(has_data=False, pending=["account staging", "123456789012/eu-west-1"])
     assert await json_of(client, "/-/healthy") == {"healthy": True}
     response = await client.get("/-/ready")

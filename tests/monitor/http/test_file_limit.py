@@ -1,4 +1,4 @@
-"""Tests that `headroom serve` raises its soft limit of open files, so that it can serve more connections."""
+"""The soft limit of open files, which `headroom serve` raises so that it can serve more connections."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from tests.processes import ENVIRONMENT, eventually, get, running
 
 SOFT_LIMIT = 64
 CONNECTIONS = 200
-SERVE = """
+SCRIPT_WITH_SOFT_LIMIT = """
 import resource, sys
 from monitor.cli.main import main
 
@@ -27,7 +27,7 @@ async def test_the_soft_limit_of_open_files_is_raised_at_the_start(tmp_path: Pat
     port, config = free_port(), tmp_path / "headroom.yaml"
     config.write_text("regions: [eu-west-1]\n" + journal_line(tmp_path))
     serve = "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"
-    command = sys.executable, "-c", SERVE, str(SOFT_LIMIT), *serve
+    command = sys.executable, "-c", SCRIPT_WITH_SOFT_LIMIT, str(SOFT_LIMIT), *serve
     async with running(*command, environ=ENVIRONMENT | NO_CREDENTIALS):
         await eventually(partial(get, f"http://127.0.0.1:{port}/-/healthy"))
 

@@ -11,10 +11,10 @@ from monitor.lib.botocore_models import FastLoader
 
 
 def test_the_table_of_endpoints_is_the_same_as_with_botocores_loader() -> None:
-    read, expected = (loader.load_data("endpoints") for loader in (FastLoader(), Loader()))
-    for partition in read["partitions"]:
+    endpoints, expected = (loader.load_data("endpoints") for loader in (FastLoader(), Loader()))
+    for partition in endpoints["partitions"]:
         partition["services"] = {**partition["services"]}
-    assert read == expected
+    assert endpoints == expected
 
 
 def test_the_services_of_a_partition_are_a_mapping_that_is_decoded_on_demand() -> None:
@@ -45,6 +45,7 @@ def without_documentation(model: Any) -> Any:
     return [without_documentation(member) for member in model] if isinstance(model, list) else model
 
 
+# The largest models, and every ninth of the others.
 SERVICES = sorted({"ec2", "s3", "iam", "rds", "kinesis", *Loader().list_available_services("service-2")[::9]})
 
 
@@ -52,19 +53,21 @@ SERVICES = sorted({"ec2", "s3", "iam", "rds", "kinesis", *Loader().list_availabl
 def test_a_model_of_a_service_is_the_same_as_with_botocores_loader_but_for_documentation(
     service: str,
 ) -> None:
-    read, expected = (loader.load_service_model(service, "service-2") for loader in (FastLoader(), Loader()))
-    shapes = read["shapes"]
+    fast_model, expected = (
+        loader.load_service_model(service, "service-2") for loader in (FastLoader(), Loader())
+    )
+    shapes = fast_model["shapes"]
     assert shapes.keys() == expected["shapes"].keys()
-    plain = {**read, "shapes": dict(shapes.items())}
-    assert without_documentation(plain) == without_documentation(expected)
-    rest = read.keys() - {"shapes", "operations"}
-    assert {name: read[name] for name in rest} == {name: expected[name] for name in rest}
+    plain_model = {**fast_model, "shapes": dict(shapes.items())}
+    assert without_documentation(plain_model) == without_documentation(expected)
+    for name in fast_model.keys() - {"shapes", "operations"}:
+        assert fast_model[name] == expected[name], name
 
 
 def test_no_documentation_is_kept() -> None:
     model = FastLoader().load_service_model("kinesis", "service-2")
-    plain = {"shapes": dict(model["shapes"].items()), "operations": model["operations"]}
-    assert without_documentation(plain) == plain
+    plain_model = {"shapes": dict(model["shapes"].items()), "operations": model["operations"]}
+    assert without_documentation(plain_model) == plain_model
 
 
 def test_shapes_are_decoded_once_and_absent_ones_have_a_default() -> None:
@@ -75,11 +78,11 @@ def test_shapes_are_decoded_once_and_absent_ones_have_a_default() -> None:
 
 
 def test_an_extra_model_is_merged_into_the_shapes() -> None:
-    read, expected = (
+    fast_model, expected = (
         loader.load_service_model("kinesis", "service-2") for loader in (FastLoader(), Loader())
     )
-    for model in (read, expected):
+    for model in (fast_model, expected):
         deep_merge(model, {"shapes": {"StreamName": {"max": 7}, "Added": {"type": "string"}}})
-    assert read["shapes"]["StreamName"] == expected["shapes"]["StreamName"]
-    assert {**read["shapes"]}.keys() == expected["shapes"].keys()
-    assert read["shapes"]["StreamName"]["max"] == 7
+    assert fast_model["shapes"]["StreamName"] == expected["shapes"]["StreamName"]
+    assert {**fast_model["shapes"]}.keys() == expected["shapes"].keys()
+    assert fast_model["shapes"]["StreamName"]["max"] == 7

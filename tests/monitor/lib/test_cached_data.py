@@ -46,8 +46,8 @@ def test_data_of_several_versions_is_cached_and_the_oldest_is_removed(environ: d
         (file,) = cache_file(environ).parent.glob(f"*{key[:16]}*")
         os.utime(file, (number, number))
     write_cached("other", KEY, [], environ)
-    found = [read_cached("name", key, environ) for key in keys]
-    assert found == [None, None, *([number] for number in range(2, MAX_CACHED_FILES + 2))]
+    cached_data = [read_cached("name", key, environ) for key in keys]
+    assert cached_data == [None, None, *([number] for number in range(2, MAX_CACHED_FILES + 2))]
 
 
 @given(st.integers(0, 200), st.integers(1, 255))

@@ -26,18 +26,18 @@ async def test_the_function_is_called_once_for_every_item(limit: int) -> None:
 
 
 async def test_a_call_that_does_not_return_delays_no_other_call() -> None:
-    answered = asyncio.Event()
+    may_return = asyncio.Event()
 
     async def call(item: int) -> int:
         if item == 0:
-            await answered.wait()
+            await may_return.wait()
         return item
 
     results = []
     async for result in concurrent_map(call, range(30), 3):
         results.append(result)
         if len(results) == 29:
-            answered.set()
+            may_return.set()
     assert results == [*range(1, 30), 0]
 
 
@@ -55,13 +55,13 @@ async def test_a_wait_for_the_next_item_delays_no_result() -> None:
 
 
 async def test_the_limit_bounds_running_calls_and_taken_items() -> None:
-    taken = running = most_running = 0
+    taken_count = running = most_running = 0
     is_limit_reached = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
-        nonlocal taken
-        for taken in range(1, 21):
-            yield taken
+        nonlocal taken_count
+        for taken_count in range(1, 21):  # the items are numbered from 1
+            yield taken_count
 
     async def call(item: int) -> int:
         nonlocal running, most_running
@@ -70,7 +70,7 @@ async def test_the_limit_bounds_running_calls_and_taken_items() -> None:
         if running == 4:
             is_limit_reached.set()
         await is_limit_reached.wait()
-        assert taken <= item + 4
+        assert taken_count <= item + 4
         running -= 1
         return item
 
@@ -80,7 +80,7 @@ async def test_the_limit_bounds_running_calls_and_taken_items() -> None:
 
 @pytest.mark.parametrize("fails", ["a call", "the items", "the reader"])
 async def test_running_calls_are_cancelled_at_the_first_error(fails: str) -> None:
-    cancelled = []
+    cancelled_items = []
 
     async def call(item: int) -> int:
         if item == 0:
@@ -90,7 +90,7 @@ async def test_running_calls_are_cancelled_at_the_first_error(fails: str) -> Non
         try:
             return await asyncio.Event().wait()
         except asyncio.CancelledError:
-            cancelled.append(item)
+            cancelled_items.append(item)
             raise
 
     async def items() -> AsyncIterator[int]:
@@ -104,4 +104,4 @@ async def test_running_calls_are_cancelled_at_the_first_error(fails: str) -> Non
             async for _ in results:
                 if fails == "the reader":
                     raise LookupError
-    assert sorted(cancelled) == [1, 2]
+    assert sorted(cancelled_items) == [1, 2]

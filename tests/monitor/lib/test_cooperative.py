@@ -27,29 +27,29 @@ async def test_other_tasks_run_between_many_short_items() -> None:
 
     task = asyncio.create_task(count_turns())
     for batch in snapshot_batches(range(3 * BATCH_SIZE)):
-        before = turns
+        earlier_turns = turns
         assert [item async for item in cooperative_iter(batch)] == list(batch)
-        assert turns > before
+        assert turns > earlier_turns
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
 async def test_work_of_many_tasks_is_spread_over_turns_of_the_event_loop() -> None:
-    turns, done, done_by_turn = LoopTurns(at_once=3), list[int](), list[int]()
+    turns, done_numbers, done_counts = LoopTurns(at_once=3), list[int](), list[int]()
 
     async def work(number: int) -> None:
         await turns.wait()
-        done.append(number)
+        done_numbers.append(number)
 
     async def observe() -> None:
-        while len(done) < 100:
-            done_by_turn.append(len(done))
+        while len(done_numbers) < 100:
+            done_counts.append(len(done_numbers))
             await asyncio.sleep(0)
 
     await asyncio.gather(observe(), *map(work, range(100)))
-    assert done == [*range(100)], "tasks go on in the order of their calls"
-    assert max(after - before for before, after in pairwise(done_by_turn)) <= 6
+    assert done_numbers == [*range(100)], "tasks go on in the order of their calls"
+    assert max(later - earlier for earlier, later in pairwise(done_counts)) <= 6
 
 
 async def test_a_waiting_task_is_resumed_only_when_its_turn_comes() -> None:

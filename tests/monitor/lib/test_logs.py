@@ -19,7 +19,7 @@ from tests.processes import ROOT
 
 
 class Log:
-    """A logger with a clock that stands still. lines: returns the lines written since its last call."""
+    """A logger with a clock that tests set."""
 
     def __init__(self) -> None:
         self.now, self.stream = 0.0, io.StringIO()
@@ -27,7 +27,8 @@ class Log:
         self.logger = logging.Logger("test")
         self.logger.addHandler(self.handler)
 
-    def lines(self) -> list[str]:
+    def take_lines(self) -> list[str]:
+        """Return the lines that were written since the last call."""
         lines = self.stream.getvalue().splitlines()
         self.stream.seek(0)
         self.stream.truncate()
@@ -44,10 +45,10 @@ def log() -> Iterator[Log]:
 def test_the_same_line_is_written_once_a_minute_and_then_counted(log: Log) -> None:
     for _ in range(100):
         log.logger.error("the disk is full")
-    assert log.lines() == ["the disk is full"]
+    assert log.take_lines() == ["the disk is full"]
     log.now = WINDOW
     log.logger.error("the disk is full")
-    assert log.lines() == ["repeated 99 times, the last: the disk is full", "the disk is full"]
+    assert log.take_lines() == ["repeated 99 times, the last: the disk is full", "the disk is full"]
 
 
 def test_the_number_of_repeated_lines_is_logged_before_another_line(log: Log) -> None:
@@ -55,7 +56,7 @@ def test_the_number_of_repeated_lines_is_logged_before_another_line(log: Log) ->
     log.logger.error("the disk is full")
     log.now = WINDOW
     log.logger.info("all is well")
-    assert log.lines() == [
+    assert log.take_lines() == [
         "the disk is full",
         "repeated once, the last: the disk is full",
         "all is well",
@@ -66,16 +67,16 @@ def test_the_number_of_repeated_lines_is_logged_at_the_end(log: Log) -> None:
     log.logger.error("the disk is full")
     log.logger.error("the disk is full")
     log.handler.close()
-    assert log.lines()[1:] == ["repeated once, the last: the disk is full"]
+    assert log.take_lines()[1:] == ["repeated once, the last: the disk is full"]
 
 
 def test_lines_of_one_template_are_all_written_while_they_are_few(log: Log) -> None:
     for n in range(MAX_LINES_PER_TEMPLATE + 5):
         log.logger.error("row %s is of no use", n)
-    assert log.lines() == [f"row {n} is of no use" for n in range(MAX_LINES_PER_TEMPLATE)]
+    assert log.take_lines() == [f"row {n} is of no use" for n in range(MAX_LINES_PER_TEMPLATE)]
     log.now = WINDOW
     log.logger.warning("another one")
-    assert log.lines()[0] == f"repeated 5 times, the last: row {MAX_LINES_PER_TEMPLATE + 4} is of no use"
+    assert log.take_lines()[0] == f"repeated 5 times, the last: row {MAX_LINES_PER_TEMPLATE + 4} is of no use"
 
 
 def test_the_first_of_repeated_tracebacks_is_written(log: Log) -> None:
@@ -84,9 +85,9 @@ def test_the_first_of_repeated_tracebacks_is_written(log: Log) -> None:
             raise ValueError(n)
         except ValueError:
             log.logger.exception("turn %s failed", n)
-    written = log.lines()
-    assert [line for line in written if line.startswith("turn")] == [f"turn {n} failed" for n in range(3)]
-    assert sum(line.startswith("Traceback") for line in written) == 1
+    lines = log.take_lines()
+    assert [line for line in lines if line.startswith("turn")] == [f"turn {n} failed" for n in range(3)]
+    assert sum(line.startswith("Traceback") for line in lines) == 1
 
 
 def test_lines_of_another_level_or_error_are_not_repeats(log: Log) -> None:
@@ -97,13 +98,13 @@ def test_lines_of_another_level_or_error_are_not_repeats(log: Log) -> None:
             raise fault
         except Exception:
             log.logger.exception("it failed")
-    assert [line for line in log.lines() if line == "it failed"] == ["it failed"] * 4
+    assert [line for line in log.take_lines() if line == "it failed"] == ["it failed"] * 4
 
 
 def test_a_logger_whose_lines_are_all_different_is_bounded_too(log: Log) -> None:
     for n in range(MAX_LINES_PER_LOGGER + 50):
         log.logger.error(f"socket {n} is lost")
-    assert len(log.lines()) == MAX_LINES_PER_LOGGER
+    assert len(log.take_lines()) == MAX_LINES_PER_LOGGER
 
 
 def test_a_bounded_number_of_message_groups_is_remembered(log: Log) -> None:
@@ -111,7 +112,7 @@ def test_a_bounded_number_of_message_groups_is_remembered(log: Log) -> None:
     log.logger.error("the disk is full")
     for n in range(MAX_GROUPS):
         log.logger.error(f"socket {n} is lost")
-    assert "repeated once, the last: the disk is full" in log.lines()
+    assert "repeated once, the last: the disk is full" in log.take_lines()
 
 
 def test_a_line_with_wrong_arguments_affects_only_itself(
@@ -119,7 +120,7 @@ def test_a_line_with_wrong_arguments_affects_only_itself(
 ) -> None:
     log.logger.error("%d rows", "no")
     log.logger.error("all is well")
-    assert log.lines() == ["all is well"]
+    assert log.take_lines() == ["all is well"]
     assert "Logging error" in capsys.readouterr().err
 
 

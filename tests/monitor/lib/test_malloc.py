@@ -1,4 +1,4 @@
-"""Threads allocate from one arena, and freed memory is returned, where the C library can do so."""
+"""Threads allocate from one arena, and freed memory is returned, if the C library can do so."""
 
 import platform
 import subprocess
