@@ -16,7 +16,10 @@ async def test_each_process_is_granted_only_the_remaining_budget(tmp_path: Path)
     for requested_count in (6_000, 6_000, 6_000):
         journal = await Journal.open(tmp_path / "headroom.db")
         budget = Budget(
-            JournalSpending(journal), clock=lambda: 0.0, wall_clock=lambda: 1e9, billed=dict[str, BilledAmounts]
+            JournalSpending(journal),
+            clock=lambda: 0.0,
+            wall_clock=lambda: 1e9,
+            billed=dict[str, BilledAmounts],
         )
         budget.configure(BudgetTerms(10.0))
         async with budget.grant("1", requested_count) as granted_count:

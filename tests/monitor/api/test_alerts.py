@@ -351,7 +351,10 @@ async def test_the_history_is_filtered_by_alert_and_limited(
 async def test_deliveries_are_listed_and_dead_letters_sent_again(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    results: list[DeliveryResult] = [refused_result("http_400", "it answered 400"), delivered_result("it answered 200")]
+    results: list[DeliveryResult] = [
+        refused_result("http_400", "it answered 400"),
+        delivered_result("it answered 200"),
+    ]
     sent: list[Notification] = []
 
     async def send(notification: Notification) -> DeliveryResult:
