@@ -124,12 +124,15 @@ class Size(_StrictModel):
         return next((price for price in self.prices if region in price.regions), None)
 
     def fewest_items(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
-        """Return the fewest items that can be bought: at least `items` and `minimum`, at most `maximum`."""
+        """Return the fewest items that can be bought: at least `items` and `minimum`, at most `maximum`.
+
+        Without a choice up to the maximum, the choices do not hold for this resource.
+        """
         least = max(items, minimum, self.smallest)
         largest = inf if maximum is None else maximum
         if self.choices:
             possible = [choice for choice in self.choices if choice <= largest]
-            return next_choice(possible, least) if possible else least
+            return next_choice(possible, least) if possible else min(least, largest)
         steps = ceil(least / self.step * (1 - ROUNDING))
         return min(steps * self.step, largest)
 

@@ -84,6 +84,7 @@ def test_a_purchase_whose_band_begins_at_zero_is_never_lowered() -> None:
         (Size(item="MB/s", choices=(2, 4, 8, 16)), {}, 0.9, 16),
         (Size(item="MB/s", choices=(2, 4, 8, 16)), {}, 9.0, 16),
         (SHARD, {"maximum": 10}, 0.9, 10),
+        (Size(item="MB/s", choices=(16, 32)), {"maximum": 10}, 0.9, 10),
     ],
 )
 def test_only_sizes_that_can_be_bought_are_advised(
