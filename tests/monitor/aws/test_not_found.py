@@ -17,10 +17,10 @@ from tests.monitor.polling.inventories import (
     NO_QUOTAS,
     SQS,
     FakeAccount,
+    account_settings,
     functions,
     queues,
     quota,
-    settings,
     streams,
 )
 
@@ -76,13 +76,13 @@ DELETIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "the first call for a function": (
         "lambda",
         functions("steady", "gone")
-        | {"get_account_settings": settings(1000)}
+        | {"get_account_settings": account_settings(1000)}
         | {"get_function_concurrency": unless_gone("ResourceNotFoundException", {})},
     ),
     "the second call for a function": (
         "lambda",
         functions("steady", "gone")
-        | {"get_account_settings": settings(1000)}
+        | {"get_account_settings": account_settings(1000)}
         | {"get_function_concurrency": {"ReservedConcurrentExecutions": 5}}
         | {
             "list_provisioned_concurrency_configs": unless_gone(
@@ -157,7 +157,7 @@ async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_
 
 
 async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> None:
-    answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
+    answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": account_settings(1000)}
     account = FakeAccount(**answers, **QUOTAS)
     await account.run_inventory(LAMBDA)
     # Another revision makes the inventory call Lambda again for each function.

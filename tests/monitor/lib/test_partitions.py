@@ -11,8 +11,8 @@ from monitor.lib.partitions import CONSOLES, DOCUMENTATIONS, partition_of, parti
 BOTOCORE_PARTITIONS: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
 
 GUIDES = "https://docs.aws.amazon.com/"
-# By name: a region, the home region, the domain, the console, the documentation.
-TABLE = {
+# By partition: a region, the home region, the domain, the console (None: unknown), the documentation.
+FACTS_BY_PARTITION = {
     "aws": ("eu-west-1", "us-east-1", "amazonaws.com", "console.aws.amazon.com", GUIDES),
     "aws-cn": (
         "cn-north-1",
@@ -42,9 +42,9 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", FACTS_BY_PARTITION)
 def test_a_region_and_an_arn_belong_to_the_same_partition_with_its_facts(name: str) -> None:
-    region, *expected = TABLE[name]
+    region, *expected = FACTS_BY_PARTITION[name]
     partition = partition_of(region)
     assert [
         partition.home_region,
@@ -57,14 +57,19 @@ def test_a_region_and_an_arn_belong_to_the_same_partition_with_its_facts(name: s
 
 
 def test_every_partition_of_botocore_is_known_with_all_its_regions() -> None:
-    assert partitions().keys() == {partition["id"] for partition in BOTOCORE_PARTITIONS} == TABLE.keys()
+    assert (
+        partitions().keys()
+        == {partition["id"] for partition in BOTOCORE_PARTITIONS}
+        == FACTS_BY_PARTITION.keys()
+    )
     for entry in BOTOCORE_PARTITIONS:
+        # `aws-global` and its like are botocore's pseudo-regions of global services.
         regions = [name for name in entry["regions"] if not name.endswith("-global")]
         assert {partition_of(region).name for region in regions} == {entry["id"]}
         assert partition_of(regions[0]).home_region in regions
 
 
-def test_the_partitions_of_our_tables_exist() -> None:
+def test_the_tables_of_consoles_and_documentations_have_only_known_partitions() -> None:
     assert CONSOLES.keys() | DOCUMENTATIONS.keys() <= partitions().keys()
 
 
@@ -91,7 +96,7 @@ def test_an_arn_without_a_known_partition_is_treated_as_commercial(arn: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("region", "url"),
+    ("region", "localized_url"),
     [
         ("eu-west-1", "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"),
         ("us-gov-west-1", "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"),
@@ -99,8 +104,8 @@ def test_an_arn_without_a_known_partition_is_treated_as_commercial(arn: str) -> 
         ("eusc-de-east-1", "https://docs.aws.eu/streams/latest/dev/service-sizes-and-limits.html"),
     ],
 )
-def test_a_url_of_documentation_is_localized_to_the_partition(region: str, url: str) -> None:
+def test_a_url_of_documentation_is_localized_to_the_partition(region: str, localized_url: str) -> None:
     page = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
-    assert partition_of(region).localized_url(page) == url
+    assert partition_of(region).localized_url(page) == localized_url
     foreign = "https://wiki.example.org/limits"
     assert partition_of(region).localized_url(foreign) == foreign

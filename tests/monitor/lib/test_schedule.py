@@ -15,7 +15,7 @@ from monitor.lib.schedule import LoopClock, Schedule, repeat, repeat_all, run_gu
 from monitor.lib.telemetry import ProcessTelemetry
 from tests.quick_loop import run
 
-START = 1_800_000_000.0
+START = 1_800_000_000.0  # epoch seconds
 
 
 class Clock:
@@ -46,14 +46,19 @@ def offset(name: str, interval: float) -> float:
     return zlib.crc32(name.encode()) / 2**32 * interval
 
 
-async def tick_times(name: str, interval: float, clock: Clock, work: list[float]) -> list[tuple[float, int]]:
-    """Return the time of each tick, and how many were missed before it. work: by run, its seconds."""
+async def tick_times(
+    name: str, interval: float, clock: Clock, run_seconds: list[float]
+) -> list[tuple[float, int]]:
+    """Return the time of each tick, and how many ticks were missed before it, until all runs have ended.
+
+    run_seconds: how long the run after each tick takes.
+    """
     starts: list[tuple[float, int]] = []
     async for missed in Schedule(name, interval, clock.loop_clock).ticks():
         starts.append((clock.now, missed))
-        if len(starts) > len(work):
+        if len(starts) > len(run_seconds):
             return starts
-        clock.now += work[len(starts) - 1]
+        clock.now += run_seconds[len(starts) - 1]
     raise AssertionError
 
 
@@ -87,8 +92,8 @@ async def test_work_that_takes_longer_than_the_interval_skips_ticks_and_never_ca
 
 
 async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
-    work = [1.0, 1.0, -86_400.0, 1.0]  # during the third run, the clock is set back by a day
-    starts = await tick_times("a", 60, clock, work)
+    run_seconds = [1.0, 1.0, -86_400.0, 1.0]  # during the third run, the clock is set back by a day
+    starts = await tick_times("a", 60, clock, run_seconds)
     assert clock.last_sleep <= 60
     assert starts[3][0] - (starts[2][0] - 86_400) <= 60
     assert [missed for _, missed in starts] == [0, 0, 0, 0, 0]
@@ -96,17 +101,17 @@ async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
 
 @given(
     interval=st.floats(1, 86_400),
-    work=st.lists(st.floats(0, 1_000_000), min_size=1, max_size=8),
+    run_seconds=st.lists(st.floats(0, 1_000_000), min_size=1, max_size=8),
     name=st.text(max_size=20),
 )
 def test_a_tick_begins_within_one_interval_of_the_end_of_the_last_run(
-    interval: float, work: list[float], name: str
+    interval: float, run_seconds: list[float], name: str
 ) -> None:
     clock = Clock()
-    starts = asyncio.run(tick_times(name, interval, clock, work))
-    for n, took in enumerate(work):
-        waited = starts[n + 1][0] - (starts[n][0] + took)
-        assert -1e-3 <= waited <= interval + 1e-3
+    starts = asyncio.run(tick_times(name, interval, clock, run_seconds))
+    for n, seconds in enumerate(run_seconds):
+        wait = starts[n + 1][0] - (starts[n][0] + seconds)
+        assert -1e-3 <= wait <= interval + 1e-3
     span = starts[-1][0] - starts[0][0]
     ticks = sum(1 + missed for _, missed in starts[1:])
     assert ticks == pytest.approx(span / interval, abs=1.01)  # every tick is counted once
@@ -157,8 +162,9 @@ async def test_ticks_that_were_missed_are_counted(clock: Clock) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await repeat("poll", Schedule("a", 60, clock.loop_clock), work, telemetry)
-    ticked = value_of(telemetry, "headroom_ticks_total")
-    assert value_of(telemetry, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
+    tick_count = value_of(telemetry, "headroom_ticks_total")
+    # A run of 150 s misses the ticks after 60 and 120 s.
+    assert value_of(telemetry, "headroom_missed_ticks_total") == pytest.approx(2 * tick_count, abs=2)
 
 
 async def test_a_tick_that_hangs_is_cancelled_and_counted_as_failed() -> None:
@@ -222,11 +228,14 @@ Works = Mapping[str, tuple[float, float, Exception | None]]
 
 
 class WorkRepeater:
-    """Repeats works by one task on a simulated clock. starts: by work, the times when its runs began."""
+    """Repeats works by one task on a simulated clock.
+
+    starts: by work, the times when its runs began. task_counts: how many tasks repeated the works, by call.
+    """
 
     def __init__(self) -> None:
         self.starts: dict[str, list[float]] = {}
-        self.telemetry, self.tasks = ProcessTelemetry(), list[int]()
+        self.telemetry, self.task_counts = ProcessTelemetry(), list[int]()
 
     def repeat(self, seconds: float, works: Works, pace: float = 0.0) -> None:
         """Repeat works for some seconds. works: by name, the interval, the seconds and the error of each run.
@@ -239,26 +248,28 @@ class WorkRepeater:
         loop = asyncio.get_running_loop()
         clock = LoopClock(lambda: START + loop.time(), asyncio.sleep)
 
-        def work(name: str, took: float, error: Exception | None) -> Callable[[], Coroutine[Any, Any, None]]:
+        def work(
+            name: str, run_seconds: float, error: Exception | None
+        ) -> Callable[[], Coroutine[Any, Any, None]]:
             async def once() -> None:
                 self.starts.setdefault(name, []).append(loop.time())
-                await asyncio.sleep(took)
+                await asyncio.sleep(run_seconds)
                 if error:
                     raise error
 
             return once
 
         schedules_and_works = [
-            (Schedule(name, interval, clock), work(name, took, error))
-            for name, (interval, took, error) in works.items()
+            (Schedule(name, interval, clock), work(name, run_seconds, error))
+            for name, (interval, run_seconds, error) in works.items()
         ]
         repeated = repeat_all("poll", schedules_and_works, self.telemetry, lambda: asyncio.sleep(pace))
-        before = len(asyncio.all_tasks())
+        tasks_before = len(asyncio.all_tasks())
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
                 tasks.create_task(repeated)
                 await asyncio.sleep(seconds - 1)
-                self.tasks.append(len(asyncio.all_tasks()) - before)
+                self.task_counts.append(len(asyncio.all_tasks()) - tasks_before)
 
     def distances_from_ticks(self, name: str, interval: float) -> set[float]:
         """Return the seconds from the ticks of a name to its runs after the first run."""
@@ -274,7 +285,7 @@ def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> Non
     assert {len(repeater.starts[f"{n}"]) for n in range(50)} <= {60, 61}
     assert len(repeater.starts["rare"]) in {6, 7}
     assert repeater.distances_from_ticks("7", 60.0) == repeater.distances_from_ticks("rare", 600.0) == {0.0}
-    assert repeater.tasks == [1]
+    assert repeater.task_counts == [1]
     assert value_of(repeater.telemetry, "headroom_missed_ticks_total") == 0
 
 

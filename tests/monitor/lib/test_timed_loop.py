@@ -12,11 +12,11 @@ from monitor.lib.timed_loop import TimedEventLoop, TimedSelector, observe_turns
 from tests.quick_loop import JumpingSelector
 
 BLOCKED = (0.05, 0.06, 0.2, 3.0)  # seconds
-BOUNDS = (0.049, 0.055, 0.1, 1.0)
+BOUNDS = (0.049, 0.055, 0.1, 1.0)  # seconds, each below one more of BLOCKED than the next
 
 
 class FakeSelector(TimedSelector, JumpingSelector):
-    """A timed selector that does not wait: its clock jumps, and moves when something holds the loop."""
+    """A timed selector that does not wait: its clock jumps to the next timer, and `block` advances it."""
 
     def __init__(self) -> None:
         super().__init__(lambda: self.now)
@@ -40,7 +40,7 @@ class FakeLoop(TimedEventLoop):
 Work = Callable[[FakeSelector], Coroutine[Any, Any, object]]
 
 
-def observed(work: Work, lateness: float = 0.0) -> Callable[..., float | None]:
+def run_and_get_samples(work: Work, lateness: float = 0.0) -> Callable[..., float | None]:
     """Run some work in an event loop, and return the function that looks up the samples of its lag.
 
     lateness: seconds by which each wait for a timer is too long.
@@ -102,7 +102,7 @@ async def many_callbacks_of_one_turn_block(selector: FakeSelector) -> None:
     ],
 )
 def test_whatever_blocks_the_loop_is_observed_as_lag(work: Work) -> None:
-    sample = observed(work)
+    sample = run_and_get_samples(work)
     count = sample("lag_count") or 0
     assert [count - (sample("lag_bucket", {"le": str(bound)}) or 0) for bound in BOUNDS] == [4, 3, 2, 1]
     assert sample("lag_sum") == pytest.approx(sum(BLOCKED))
@@ -113,11 +113,11 @@ def test_waiting_is_no_lag() -> None:
         await asyncio.sleep(3600)
         await asyncio.to_thread(str)
 
-    assert observed(wait)("lag_sum") == 0
+    assert run_and_get_samples(wait)("lag_sum") == 0
 
 
 def test_a_wait_that_ends_later_than_its_timer_is_lag() -> None:
-    sample = observed(lambda _: asyncio.sleep(3600), lateness=0.06)
+    sample = run_and_get_samples(lambda _: asyncio.sleep(3600), lateness=0.06)
     assert sample("lag_sum") == pytest.approx(0.06)
     assert (sample("lag_count") or 0) - (sample("lag_bucket", {"le": "0.055"}) or 0) == 1
 

@@ -83,11 +83,11 @@ class Past:
     def add_point(self, series: Series, metric: Any, minute: int, value: float) -> None:
         self.points.setdefault(self.row_of(series, metric), {})[minute] = value
 
-    def look_back(self, config: Config | None = None, others: Iterable[Way] = ()) -> Lookback:
-        """Look back at all points of all streams, judged as configured and in other ways."""
+    def look_back(self, config: Config | None = None, other_ways: Iterable[Way] = ()) -> Lookback:
+        """Look back at all points of all streams, judged as configured and in `other_ways`."""
         settings = (config or configuration()).alerting_settings(REGISTRY)
         builder = NoticeBuilder(self.fleet, Lifecycle(self.fleet, START), settings, 0)
-        ways = [Way.in_force(self.fleet, "as configured"), *others]
+        ways = [Way.in_force(self.fleet, "as configured"), *other_ways]
         judging = Judging(ways, builder.severity_of, batch_minutes(settings.poll_interval))
         slots = [series.slot for series in self.fleet.series.values()]
         past = PointsInMemory(range(START, self.stop), self.points)

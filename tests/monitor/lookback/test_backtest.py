@@ -9,7 +9,7 @@ from monitor.lookback.quarter_hours import QuarterHours
 from rules.analogs import BIN_MINUTES
 from rules.analogs import DAY as BINS_PER_DAY
 
-DAY = 24 * 60
+DAY = 24 * 60  # minutes
 NAN = float("nan")
 DAYS = 14
 
@@ -29,7 +29,7 @@ def history(*peaks: float, base: float = 0.3) -> QuarterHours:
 
 
 def episodes_in(quarter_hours: QuarterHours) -> list[Episode]:
-    """The episodes of a history, in which the usage is near the limit."""
+    """Return the episodes of a history: the times at which the usage is near the limit."""
     near = np.concatenate([[False], quarter_hours.demand[0] >= quarter_hours.target[0], [False]])
     edges = np.flatnonzero(np.diff(near.astype(np.int8))) * BIN_MINUTES
     return [
@@ -73,9 +73,10 @@ def test_a_series_far_from_its_limit_is_forecast_without_an_alarm() -> None:
 
 def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
     quarter_hours = history(*[0.97] * 5)
-    cut = QuarterHours(quarter_hours.slots, range(0, int(4.7 * DAY)))
-    cut.demand[:], cut.target[:] = quarter_hours.demand[:, : cut.count], 0.9
-    assert compare(cut).false_alarms == 0
+    until_afternoon = QuarterHours(quarter_hours.slots, range(0, int(4.7 * DAY)))  # to 16:48 of the last day
+    until_afternoon.demand[:] = quarter_hours.demand[:, : until_afternoon.count]
+    until_afternoon.target[:] = 0.9
+    assert compare(until_afternoon).false_alarms == 0
 
 
 def test_with_no_more_than_two_days_there_is_no_forecast() -> None:

@@ -117,7 +117,7 @@ def test_other_bands_and_durations_are_judged_and_the_configured_ones_are_restor
     wide.columns["high"][:] = 0.85
     slow = Way.in_force(past.fleet, "for 20 min")
     slow.columns["pending_for"][:] = 20
-    lookback = past.look_back(others=[wide, slow])
+    lookback = past.look_back(other_ways=[wide, slow])
     names = {slot: "orders"}
     assert [way.name for way in lookback.ways] == ["as configured", "band to 85 %", "for 20 min"]
     assert [notices_of(lookback, names, way)[:1] for way in range(3)] == [

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from monitor.lookback.sample_file import CHUNK, SampleFile, chunk_count, chunk_minutes
 from rules.arrays import Floats, Ints
 
-WANTED = np.array([2, 3, 4, 9, 11], np.int32)
-starts = st.integers(29_000_000, 29_000_500)
+ROWS = np.array([2, 3, 4, 9, 11], np.int32)
+starts = st.integers(29_000_000, 29_000_500)  # minutes since the epoch
 
 
 def points(values: dict[tuple[int, int], float]) -> tuple[Ints, Ints, Floats]:
@@ -33,7 +33,7 @@ def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
     st.integers(1, 900),
     st.sampled_from([1, 5]),
     st.dictionaries(
-        st.tuples(st.sampled_from(WANTED.tolist()), st.integers(0, 179)),
+        st.tuples(st.sampled_from(ROWS.tolist()), st.integers(0, 179)),
         st.floats(-(2.0**90), 2.0**90, width=32),
     ),
     st.permutations([[2, 4], [3], [11, 9]]),
@@ -41,28 +41,28 @@ def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
 def test_each_point_is_read_in_its_chunk(
     start: int, length: int, step: int, drawn: dict[tuple[int, int], float], batches: list[list[int]]
 ) -> None:
-    first = -(-start // step) * step
+    first = -(-start // step) * step  # the first multiple of `step` from `start` on
     minutes = range(first, first + length)
     written = {(row, first + position * step): value for (row, position), value in drawn.items()}
-    with SampleFile(WANTED, minutes, step) as file:
+    with SampleFile(ROWS, minutes, step) as file:
         for batch in batches:
             batch_points = {(row, minute): value for (row, minute), value in written.items() if row in batch}
             file.write(np.array(batch), points(batch_points))
-        assert file.rows.tolist() == WANTED.tolist()
+        assert file.rows.tolist() == ROWS.tolist()
         assert read_all(file) == {
             (row, minute): value for (row, minute), value in written.items() if minute in minutes
         }
 
 
-def test_the_rows_of_a_file_are_the_written_ones_even_without_points() -> None:
-    with SampleFile(WANTED, range(600, 1200)) as file:
+def test_a_file_has_the_rows_that_were_written_even_without_points() -> None:
+    with SampleFile(ROWS, range(600, 1200)) as file:
         file.write(np.array([3]), points({}))
         assert file.rows.tolist() == [3]
         assert read_all(file) == {}
 
 
 def test_nan_and_infinity_are_not_stored_as_points() -> None:
-    with SampleFile(WANTED, range(600, 1200)) as file:
+    with SampleFile(ROWS, range(600, 1200)) as file:
         file.write(np.array([3]), points({(3, 601): float("nan"), (3, 602): float("inf"), (3, 603): 0.0}))
         assert read_all(file) == {(3, 603): 0.0}
 

@@ -10,20 +10,20 @@ from monitor.lookback.stored_episodes import NearRun, StoredEpisode, near_runs, 
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from tests.monitor.fleet.fleets import add, key
 
-DAY = 24 * 60
+DAY = 24 * 60  # minutes
 MINUTES = range(29_000_010, 29_000_010 + 14 * DAY)
 BEGIN = MINUTES.start
 NAN = float("nan")
 
 
 def series_of(*names: str) -> dict[str, Series]:
-    """Series with these names, by id."""
+    """Return series with these names, by id."""
     fleet = Fleet()
     return {series.key.id: series for series in (add(fleet, key(name)) for name in names)}
 
 
 def notice(name: str, minute: int, zone: str, **fields: Any) -> Notice:
-    """A notice of the alert of a series."""
+    """Return a notice of the alert of a series. minute: counted from BEGIN."""
     series_key = key(name)
     defaults: dict[str, Any] = {"kind": NoticeKind.FIRING, "severity": Severity.CRITICAL, "number": minute}
     return Notice(
@@ -49,17 +49,19 @@ def episodes_of(
 
 
 def near_run(begin: int, end: int, usage: float = 950.0, slot: int = 0) -> NearRun:
+    """Return a run near the limit. begin, end: minutes from BEGIN."""
     return NearRun(slot, BEGIN + begin, BEGIN + end, usage)
 
 
-def test_consecutive_quarters_near_the_limit_are_a_run() -> None:
+def test_consecutive_quarter_hours_near_the_limit_are_a_run() -> None:
     usage = np.full((20, 3), 10, np.float32)
     usage[3:6, 0] = [91, 99, 90]
     usage[[8, 10], 0], usage[9, 0] = 95, NAN  # unknown ends a run
     usage[19, 1] = 95
     near_from = np.array([90, 90, NAN], np.float32)
-    runs = [*near_runs([7, 8, 9], usage, near_from, 1000)]
-    start = 1000 * 15
+    first_quarter_hour = 1000
+    runs = [*near_runs([7, 8, 9], usage, near_from, first_quarter_hour)]
+    start = first_quarter_hour * 15
     assert runs == [
         NearRun(7, start + 45, start + 90, 99.0),
         NearRun(7, start + 120, start + 135, 95.0),

@@ -16,7 +16,7 @@ from monitor.notifiers.receiver import BaseReceiver
 from tests.http_endpoint import serve_http
 
 NOW = 1_767_323_045.0  # 2026-01-02 03:04:05 UTC
-SINCE = NOW - 1320
+SINCE = NOW - 22 * 60
 
 LOCAL: dict[str, Any] = {"name": "team", "allow_insecure": True, "allow_private": True, "timeout": 5}
 

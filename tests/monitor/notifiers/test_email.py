@@ -137,9 +137,9 @@ async def running_mail_server(
     auth: bool = False,
     answers: dict[str, str] | None = None,
 ) -> AsyncIterator[MailServer]:
-    """Yield the SMTP server on loopback.
+    """Run an SMTP server on loopback, and yield it.
 
-    implicit: with TLS from the start. auth: with login. answers: see `MailServer`.
+    implicit: TLS from the start instead of STARTTLS. auth: require a login. answers: see `MailServer`.
     """
     mail_server = MailServer(answers or {})
 

@@ -24,7 +24,7 @@ from tests.monitor.notifiers.loopback import (
     tcp_server,
 )
 
-MakeReceiver = Callable[[str], BaseReceiver]  # of an origin such as http://127.0.0.1:80: that of all its URLs
+MakeReceiver = Callable[[str], BaseReceiver]  # takes the origin of all URLs, such as http://127.0.0.1:80
 
 RECEIVERS: dict[str, MakeReceiver] = {
     **{type: partial(receiver_at, type) for type in HTTP_TYPES},
@@ -34,7 +34,7 @@ RECEIVERS: dict[str, MakeReceiver] = {
 }
 
 DATE = "Fri, 02 Jan 2026 03:05:05 GMT"  # 60 s after NOW, the time of the client
-# A response, the outcome of the delivery, and the seconds to wait for which the response asks.
+# A response, the outcome of the delivery, and the seconds until a retry (None: not in the response).
 ANSWERS = [
     *((web.Response(status=status), DeliveryOutcome.DELIVERED, None) for status in (200, 202, 204)),
     *(

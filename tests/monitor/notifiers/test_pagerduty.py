@@ -73,6 +73,7 @@ def test_hostile_texts_make_a_valid_message(text: str) -> None:
     assert json_size(event) < 512_000
 
 
+# The status of each response, the outcome, and the number of requests in the first delivery.
 STATUSES: list[tuple[list[int], DeliveryOutcome, int]] = [
     ([202, 202, 202], DeliveryOutcome.DELIVERED, 3),
     ([202, 429, 202], DeliveryOutcome.RETRY, 2),

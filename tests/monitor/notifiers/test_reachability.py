@@ -39,7 +39,7 @@ ALLOW_ALL = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 HOOK = "/services/hunter2hunter2?token=swordfish"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 MAIL = {"from": "a@example.com", "to": ["b@example.com"]}
-WAIT_TIMEOUT = 20.0
+WAIT_TIMEOUT = 20.0  # seconds
 
 # By test id: the type of receiver, its settings, and the addresses that it connects to.
 ADDRESSES: dict[str, tuple[type[BaseReceiver], dict[str, Any], list[str]]] = {

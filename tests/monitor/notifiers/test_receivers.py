@@ -121,6 +121,7 @@ def email_config(**fields: Any) -> str:
     return json.dumps({"receivers": [defaults | fields]})
 
 
+# The YAML of `receivers`, and its problems.
 MISTAKES = [
     ("[{}]", [f"receivers[0].type: expected one of {TYPES}, found none"]),
     (
@@ -240,6 +241,7 @@ def test_mistakes_in_receivers_are_reported(text: str, expected: list[str]) -> N
     assert problems(f"receivers: {text}") == expected
 
 
+# Changed fields of a valid receiver, and the problem.
 EMAIL_MISTAKES = [
     (
         {"tls": "none"},

@@ -54,7 +54,7 @@ def test_every_severity_has_a_color(severity: Severity) -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("count", [1, 20])
-def test_hostile_texts_make_a_valid_message_within_its_maximum_size(text: str, count: int) -> None:
+def test_hostile_texts_make_a_valid_message_within_the_maximum_size_of_teams(text: str, count: int) -> None:
     message = payload(
         notification(*[hostile_notice(text)] * count, more=5, group={"account_name": text}), RECEIVER
     )

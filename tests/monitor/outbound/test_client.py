@@ -116,14 +116,14 @@ async def test_a_name_with_several_private_addresses_is_refused() -> None:
 
 
 class OfflineLoop(asyncio.SelectorEventLoop):
-    """An event loop in which every connection is refused. tried: the addresses of these connections."""
+    """An event loop in which every connection is refused. tried_addresses: of these connections."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tried: list[str] = []
+        self.tried_addresses: list[str] = []
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        self.tried.append(address[0])
+        self.tried_addresses.append(address[0])
         raise ConnectionRefusedError(111, "Connection refused")
 
 
@@ -141,7 +141,7 @@ def test_a_name_that_is_rebound_to_a_private_address_is_refused() -> None:
     loop = OfflineLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         assert runner.run(post_twice()) == ["connection", "private_address"]
-    assert loop.tried == ["8.8.8.8"]
+    assert loop.tried_addresses == ["8.8.8.8"]
 
 
 async def test_a_connection_to_a_private_address_is_not_shared_with_other_receivers(
@@ -201,22 +201,23 @@ async def test_the_error_has_the_message_of_the_response_without_secrets(client:
 
 @pytest.mark.parametrize("status", [200, 400])
 async def test_only_the_start_of_an_endless_response_is_read(client: OutboundClient, status: int) -> None:
-    sent = 0
+    sent_bytes = 0
 
     async def send_endless_response(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
+        nonlocal sent_bytes
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 %d X\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
         while True:
             writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
             await writer.drain()
-            sent += 4096
+            sent_bytes += 4096
 
     async with tcp_server(send_endless_response) as port:
         result = await client.post(f"http://127.0.0.1:{port}", b"{}", ALLOW_ALL)
     assert result.status == status
     assert len(result.sentence) < 300
-    assert MAX_RESPONSE_BYTES <= sent < 100 * MAX_RESPONSE_BYTES  # the excess fills the buffers of both sides
+    # More is sent than read, as it fills the buffers of both sides.
+    assert MAX_RESPONSE_BYTES <= sent_bytes < 100 * MAX_RESPONSE_BYTES
 
 
 async def test_a_compressed_response_is_not_decompressed(client: OutboundClient) -> None:

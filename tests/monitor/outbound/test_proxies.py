@@ -22,14 +22,15 @@ __all__ = ["authority"]
 # Both allow public addresses only.
 HTTPS_ONLY = OutboundPolicy(timeout=5)
 HTTP_ALLOWED = OutboundPolicy(timeout=5, allow_insecure=True)
+CLOSED_PORT = 1  # no server listens on this port
 
 
 @dataclass
 class Proxy:
     """Connects every client to the server on `target_port`, whatever it requests.
 
-    refuses: answers with status 407 instead. request_lines: the first line of each request. heads: the first
-    line and the headers of each request.
+    refuses: responds with status 407 and connects nobody. request_lines: the first line of each request.
+    heads: the first line and the headers of each request.
     """
 
     target_port: int
@@ -114,7 +115,7 @@ async def test_an_http_url_is_requested_from_the_proxy(authority: trustme.CA) ->
     "host", ["127.0.0.1", "169.254.169.254", "127.1", "2130706433", "[::1]", "localhost", "a.localhost."]
 )
 async def test_private_addresses_are_not_requested_from_a_proxy(host: str, authority: trustme.CA) -> None:
-    async with running_proxy(1) as proxy, client_through(proxy, authority) as client:
+    async with running_proxy(CLOSED_PORT) as proxy, client_through(proxy, authority) as client:
         result = await client.post(f"https://{host}/", b"{}", HTTPS_ONLY)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert proxy.request_lines == []
@@ -124,7 +125,7 @@ async def test_a_request_that_the_proxy_refuses_is_retried_and_the_result_names_
     authority: trustme.CA,
 ) -> None:
     async with (
-        running_proxy(1, refuses=True) as proxy,
+        running_proxy(CLOSED_PORT, refuses=True) as proxy,
         client_through(proxy, authority, "me:hunter2@") as client,
     ):
         result = await client.post("https://hooks.example.invalid/secret", b"{}", HTTPS_ONLY)
@@ -135,7 +136,7 @@ async def test_a_request_that_the_proxy_refuses_is_retried_and_the_result_names_
 async def test_a_request_through_an_unreachable_proxy_is_retried_and_shows_no_secret(
     authority: trustme.CA,
 ) -> None:
-    async with running_proxy(1) as proxy:
+    async with running_proxy(CLOSED_PORT) as proxy:
         pass
     async with client_through(proxy, authority, "me:hunter2@") as client:
         result = await client.post("https://hooks.example.invalid/secret", b"{}", HTTPS_ONLY)
@@ -145,7 +146,7 @@ async def test_a_request_through_an_unreachable_proxy_is_retried_and_shows_no_se
 
 
 async def test_the_reachability_check_connects_to_the_proxy(authority: trustme.CA) -> None:
-    async with running_proxy(1) as proxy, client_through(proxy, authority) as client:
+    async with running_proxy(CLOSED_PORT) as proxy, client_through(proxy, authority) as client:
         assert await check_connection("https://hooks.example.invalid/secret", client, HTTPS_ONLY) is None
 
 

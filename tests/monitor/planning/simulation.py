@@ -24,8 +24,10 @@ CELL = (ACCOUNT, REGION)
 LIMIT = 100.0  # the limit of every series, in its unit per second
 DELAY = 2  # minutes until a point is visible
 HISTORY = 180  # minutes of points before the start
-REVISED_SHARE, FIRST_SHARE = 0.2, 0.83  # share of points that are revised; their first value / their last
-LATE_SHARE, LATE_BY = 0.02, 5  # share of points that come later; by how many minutes
+REVISED_SHARE = 0.2  # share of points that are revised
+FIRST_SHARE = 0.83  # the first value of a revised point, as a share of its last value
+LATE_SHARE = 0.02  # share of points that come later
+LATE_BY = 5  # minutes by which they come later
 
 SUM_OF_THROTTLED = Bound(
     namespace=throttled_metric.namespace,
@@ -100,9 +102,9 @@ class Publication:
         throttled, usage = values
         shares = self.shares(minutes, now)
         if self.of_wholes:
-            sums = np.stack([every.sum(axis=0) for every in values]) * self.of_wholes.shares(minutes, now)
+            sums = np.stack([parts.sum(axis=0) for parts in values]) * self.of_wholes.shares(minutes, now)
         else:
-            sums = np.stack([_sum_of_visible(every, shares) for every in values])
+            sums = np.stack([_sum_of_visible(parts, shares) for parts in values])
         return np.concatenate([usage * shares, throttled[: len(usage)] * shares, sums])
 
 
@@ -137,7 +139,8 @@ class Simulation:
 
     demand: a Demand, or only the utilization, without an aggregate. fails: returns whether all calls
     of a minute fail. requested: the number of metrics requested so far. reads: how often each row was
-    read. last_read: the minute in which each row was read last. aggregate, whole: the rows of the metrics of
+    read. last_read: the minute in which each row was read last. longest_gap: the longest time between two
+    reads of each row, in minutes. aggregate, whole: the rows of the metrics of
     all series together, of their throttled demand and of their usage; below 0 without such a metric.
     """
 
@@ -209,15 +212,16 @@ class Simulation:
         if not self.fails(self.minute):
             metrics, rings = self.fleet.metrics(CELL), self.fleet.rings
             self._read(self._affordable(due_metrics(rings, metrics, self.now)))
-            every = np.fromiter(metrics.values(), np.int32)
-            at_once = {
-                row for batch in batches(rings, every) for row in prune(rings, batch, self.now).tolist()
+            rows = np.fromiter(metrics.values(), np.int32)
+            due_at_once = {
+                row for batch in batches(rings, rows) for row in prune(rings, batch, self.now).tolist()
             }
-            at_once |= {*unsafe_parts(rings, every).tolist()}
-            self._read(self._affordable({name: row for name, row in metrics.items() if row in at_once}))
+            due_at_once |= {*unsafe_parts(rings, rows).tolist()}
+            self._read(self._affordable({name: row for name, row in metrics.items() if row in due_at_once}))
         self.minute += 1
 
     def _list(self) -> None:
+        """Request the list of recently active metrics if it is due in this minute."""
         if not (lists := self.lists) or self.minute % self.longest or lists.fails(self.minute):
             return
         self.requested += 1
@@ -227,6 +231,7 @@ class Simulation:
         self.fleet.rings.note_list(self.usage_rows, recent, self.now)
 
     def _affordable(self, due: Mapping[bytes, int]) -> dict[bytes, int]:
+        """Return the due metrics that the budget pays for, the most overdue first."""
         if not (budget := self.planner.budget):
             return dict(due)
         allowance = budget.allowance(ACCOUNT)
@@ -261,9 +266,9 @@ class Simulation:
         requested = np.flatnonzero(np.isin(all_rows, rows))
         points = visible[requested]
         known = np.flatnonzero(~np.isnan(points) & (points != value_when_absent[requested, None]))
-        every_row = all_rows[requested].repeat(columns.size)
-        every_minute = np.tile(requested_minutes, requested.size)
-        self.fleet.rings.write(every_row[known], every_minute[known], points.ravel()[known])
+        point_rows = all_rows[requested].repeat(columns.size)
+        point_minutes = np.tile(requested_minutes, requested.size)
+        self.fleet.rings.write(point_rows[known], point_minutes[known], points.ravel()[known])
 
     def known_through(self) -> Ints:
         """Return the newest minute that is known of each series, counted from the start."""

@@ -9,7 +9,9 @@ METRIC_PRICE = LIST_PRICES.metric
 
 
 def test_the_minimum_is_the_cost_of_one_request_an_hour() -> None:
-    assert minimum_dollars(20_000, LIST_PRICES) == pytest.approx(20_000 * 730.5 * 0.00001)  # 730.5 hours
+    assert minimum_dollars(20_000, LIST_PRICES) == pytest.approx(
+        20_000 * 730.5 * 0.00001
+    )  # hours a month, dollars a metric
 
 
 class Month:

@@ -14,7 +14,7 @@ from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore, SavedSpending
 
 METRIC_PRICE = LIST_PRICES.metric
-HOUR = 3600.0
+HOUR = 3600.0  # seconds
 DOLLARS = 10.0  # a month; the advance pays for 10,000 metrics
 TERMS = BudgetTerms(DOLLARS)
 
@@ -67,7 +67,7 @@ class Processes:
         return self.now / 60 / MINUTES_PER_MONTH * self.terms.dollars_per_month
 
 
-# A step: the minutes that pass, the metrics that a poll and other callers request, and the event after that.
+# A step: the minutes that pass, the metrics that a poll requests, the metrics that others request, an event.
 Steps = st.lists(
     st.tuples(
         st.floats(0, 500),
@@ -167,11 +167,13 @@ async def test_after_a_budget_was_lowered_at_most_the_advance_of_the_new_budget_
     assert await processes.request(10**6) == pytest.approx(MAX_ADVANCE * 20 / METRIC_PRICE, abs=1)
 
 
-@pytest.mark.parametrize(("each_account", "available"), [(True, 10_000), (False, 9_000)])
-async def test_accounts_share_a_budget_unless_each_has_its_own(each_account: bool, available: int) -> None:
+@pytest.mark.parametrize(("each_account", "available_metrics"), [(True, 10_000), (False, 9_000)])
+async def test_accounts_share_a_budget_unless_each_has_its_own(
+    each_account: bool, available_metrics: int
+) -> None:
     processes = Processes(BudgetTerms(DOLLARS, each_account))
     await processes.request(1_000, "b")
-    assert await processes.request(10**9) == pytest.approx(available, abs=1)
+    assert await processes.request(10**9) == pytest.approx(available_metrics, abs=1)
 
 
 @pytest.mark.parametrize("each_account", [True, False])

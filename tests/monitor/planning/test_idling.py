@@ -29,14 +29,14 @@ def run(simulation: Simulation, minutes: int) -> Simulation:
 
 
 @pytest.mark.parametrize(
-    ("idle_for", "minutes"),
+    ("idle_for", "interval"),  # both in minutes
     [(0, 15), (14, 15), (15, 30), (44, 30), (45, 60), (105, 60), (100_000, 60), (-9, 15)],
 )
 def test_the_interval_of_an_idle_metric_doubles_after_each_request_without_a_point(
-    idle_for: int, minutes: int
+    idle_for: int, interval: int
 ) -> None:
-    (interval,) = idle_cadences(np.array([15], np.int32), np.array([idle_for], np.int32), 15)
-    assert interval == minutes
+    (cadence,) = idle_cadences(np.array([15], np.int32), np.array([idle_for], np.int32), 15)
+    assert cadence == interval
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1), st.integers(0, 10**6), st.integers(0, 60))
@@ -44,9 +44,9 @@ def test_the_interval_of_an_idle_metric_is_lengthened_to_an_hour_at_most(
     cadences: list[int], idle_for: int, longest: int
 ) -> None:
     active_cadences = np.array(cadences, np.int32)
-    found = idle_cadences(active_cadences, np.full(active_cadences.size, idle_for, np.int32), longest)
-    assert (found >= active_cadences).all()
-    assert (found <= np.maximum(active_cadences, MAX_INTERVAL)).all()
+    lengthened = idle_cadences(active_cadences, np.full(active_cadences.size, idle_for, np.int32), longest)
+    assert (lengthened >= active_cadences).all()
+    assert (lengthened <= np.maximum(active_cadences, MAX_INTERVAL)).all()
 
 
 def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> None:
@@ -104,9 +104,9 @@ def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_of_activ
     lists = Lists(fails=lambda minute: minute > 6 * HOUR)
     simulation = Simulation(Demand(usage_without_points(2, 12 * HOUR), lists=lists))
     run(simulation, 9 * HOUR)
-    before = simulation.reads[simulation.usage_rows].copy()
+    reads_before = simulation.reads[simulation.usage_rows].copy()
     run(simulation, 2 * HOUR)
-    assert (simulation.reads[simulation.usage_rows] - before >= 2 * HOUR // MAX_USAGE_INTERVAL).all()
+    assert (simulation.reads[simulation.usage_rows] - reads_before >= 2 * HOUR // MAX_USAGE_INTERVAL).all()
 
 
 def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval_of_active_ones() -> None:

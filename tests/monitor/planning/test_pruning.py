@@ -72,14 +72,14 @@ def test_throttled_demand_of_one_part_is_found_as_soon_as_it_is_visible() -> Non
     rings, row = simulation.fleet.rings, simulation.throttled_rows[7]
     run(simulation, 1)
     assert rings.latest_value[row] == 5
-    before = simulation.reads[simulation.throttled_rows].copy()
+    reads_before = simulation.reads[simulation.throttled_rows].copy()
     run(simulation, 20)
-    reads_since = simulation.reads[simulation.throttled_rows] - before
+    reads_since = simulation.reads[simulation.throttled_rows] - reads_before
     assert reads_since[7] == 20  # as often as the aggregate, so that the other parts are known to be 0
     assert np.delete(reads_since, 7).max() == 0
 
 
-def test_throttled_demand_is_found_where_the_point_of_the_aggregate_comes_later_than_usual() -> None:
+def test_throttled_demand_is_found_if_the_point_of_the_aggregate_comes_later_than_usual() -> None:
     throttled = no_throttling()
     minute = HISTORY + 120
     throttled[7, minute] = 12
@@ -90,8 +90,8 @@ def test_throttled_demand_is_found_where_the_point_of_the_aggregate_comes_later_
         np.full_like(throttled, 0.1), throttled, publication=replace(publication, of_wholes=of_wholes)
     )
     simulation = run(Simulation(demand), 120 + 1 + DELAY + LATE_BY + 1)
-    row, late = simulation.throttled_rows[7:8], np.array([NOW + 120], np.int32)
-    assert simulation.fleet.rings.at(row, late).tolist() == [12]
+    row, late_minute = simulation.throttled_rows[7:8], np.array([NOW + 120], np.int32)
+    assert simulation.fleet.rings.at(row, late_minute).tolist() == [12]
 
 
 def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> None:
@@ -104,11 +104,11 @@ def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> No
 
 def test_parts_that_are_always_above_0_are_requested_no_more_often_than_without_an_aggregate() -> None:
     throttled = no_throttling(6, 3 * HOURS) + np.float32(1)
-    with_aggregate, without = (
+    with_aggregate, without_aggregate = (
         run(simulation_of(throttled, has_aggregate), 3 * HOURS).requested for has_aggregate in (True, False)
     )
     requests_of_aggregate = 3 * HOURS
-    assert with_aggregate <= without + requests_of_aggregate
+    assert with_aggregate <= without_aggregate + requests_of_aggregate
 
 
 def test_unexplained_demand_is_looked_for_no_more_often_than_without_an_aggregate() -> None:
@@ -138,8 +138,10 @@ def always_throttled(
 
 
 def test_an_aggregate_that_is_mostly_unexplained_costs_no_more_than_none() -> None:
-    with_aggregate, without = (always_throttled(has_aggregate).requested for has_aggregate in (True, False))
-    assert with_aggregate <= without
+    with_aggregate, without_aggregate = (
+        always_throttled(has_aggregate).requested for has_aggregate in (True, False)
+    )
+    assert with_aggregate <= without_aggregate
 
 
 def test_throttling_is_found_within_its_interval_while_no_part_is_looked_for() -> None:
@@ -156,17 +158,19 @@ def test_an_aggregate_that_was_mostly_unexplained_prunes_again_once_it_is_0() ->
     simulation = always_throttled(has_aggregate=True, quiet_from=4 * HOURS, minutes=6 * HOURS)
     assert simulation.fleet.rings.pruned[simulation.throttled_rows].all()
     assert simulation.fleet.rings.cadence[simulation.aggregate] <= 1
-    before = simulation.reads[simulation.throttled_rows].copy()
+    reads_before = simulation.reads[simulation.throttled_rows].copy()
     run(simulation, HOURS)
-    assert (simulation.reads[simulation.throttled_rows] - before).max() <= 1
+    assert (simulation.reads[simulation.throttled_rows] - reads_before).max() <= 1
 
 
 def test_parts_are_read_at_their_own_cadence_while_the_aggregate_is_distrusted() -> None:
     simulation = run(simulation_of(no_throttling()), 2 * HOURS)
-    row, before = simulation.aggregate, simulation.reads[simulation.throttled_rows].copy()
+    row, reads_before = simulation.aggregate, simulation.reads[simulation.throttled_rows].copy()
     simulation.fleet.rings.distrusted[row] = True
     run(simulation, HOURS)
-    assert (simulation.reads[simulation.throttled_rows] - before >= HOURS / ADAPTIVE.throttled - 1).all()
+    assert (
+        simulation.reads[simulation.throttled_rows] - reads_before >= HOURS / ADAPTIVE.throttled - 1
+    ).all()
     assert simulation.fleet.rings.cadence[row] == NOT_READ
 
 
@@ -220,14 +224,14 @@ def test_batches_keep_the_parts_of_an_aggregate_together() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0005, 0.01, 0.2]), st.sampled_from([0.0, 0.1]))
 def test_pruned_values_are_correct_and_throttling_is_found_as_early_as_without_pruning(
-    seed: int, share_throttled: float, share_failed: float
+    seed: int, throttled_share: float, failed_share: float
 ) -> None:
     random, minutes = np.random.default_rng(seed), 3 * HOURS
     throttled = no_throttling(8, minutes)
-    throttled[:, HISTORY:] = (random.random((8, minutes)) < share_throttled) * random.integers(
+    throttled[:, HISTORY:] = (random.random((8, minutes)) < throttled_share) * random.integers(
         1, 9, (8, minutes)
     )
-    fails = (random.random(minutes) < share_failed).tolist()
+    fails = (random.random(minutes) < failed_share).tolist()
     simulation = simulation_of(throttled, fails=lambda minute: fails[minute])
 
     async def check() -> None:

@@ -19,6 +19,7 @@ HUGE = 1e9  # a limit of the whole that its usage never nears
 
 
 def constant(*levels: float, minutes: int = 6 * HOURS) -> Floats:
+    """Return the utilization of series, each of which has one level all the time."""
     return np.repeat(np.array(levels, np.float32)[:, None], HISTORY + minutes, axis=1)
 
 
@@ -84,9 +85,9 @@ def test_parts_are_read_at_their_own_cadence_while_the_whole_is_unknown() -> Non
     simulation = run(simulation_of(constant(*[0.01] * 5)), 3 * HOURS)
     simulation.whole = -1  # no point of the whole is published any more
     run(simulation, HOURS)
-    before = simulation.reads[simulation.usage_rows].copy()
+    reads_before = simulation.reads[simulation.usage_rows].copy()
     run(simulation, HOURS)
-    assert (simulation.reads[simulation.usage_rows] - before >= HOURS / ADAPTIVE.longest - 1).all()
+    assert (simulation.reads[simulation.usage_rows] - reads_before >= HOURS / ADAPTIVE.longest - 1).all()
 
 
 def test_a_safe_series_with_an_alert_is_read_every_minute() -> None:
@@ -104,7 +105,7 @@ def test_a_safe_series_with_an_alert_is_read_every_minute() -> None:
     st.sampled_from([HUGE, 300.0, None]),
 )
 def test_no_crossing_is_found_later_than_the_planned_delay(
-    seed: int, level: float, share_failed: float, whole_limit: float | None
+    seed: int, level: float, failed_share: float, whole_limit: float | None
 ) -> None:
     random, minutes, series_count = np.random.default_rng(seed), 4 * HOURS, 5
     usage = random.uniform(0, level, (series_count, HISTORY + minutes)).astype(np.float32)
@@ -112,7 +113,7 @@ def test_no_crossing_is_found_later_than_the_planned_delay(
     jumps[:, : HISTORY + 30] = False  # else the series, lately near its edge, would be read often
     usage[jumps] = random.uniform(0.5, 2, np.count_nonzero(jumps))
     usage[random.random(usage.shape) < 0.01] = np.nan
-    fails = (random.random(minutes) < share_failed).tolist()
+    fails = (random.random(minutes) < failed_share).tolist()
     demand = Demand(np.nan_to_num(usage), has_aggregate=False, has_whole=True, whole_limit=whole_limit)
     simulation = Simulation(demand, fails=lambda minute: fails[minute])
     above, are_found = simulation.above(), np.zeros((series_count, minutes), np.bool_)

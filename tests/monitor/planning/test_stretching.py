@@ -12,7 +12,7 @@ Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)
 
 
 def stretched_cadences(cadences: Ints, metrics_per_minute: float) -> Ints:
-    """Return the stretched cadence of each metric."""
+    """Return the stretched cadence of each metric, in minutes."""
     longer: Ints = longer_cadences(np.bincount(cadences), metrics_per_minute)[cadences]
     return longer
 

@@ -1,4 +1,4 @@
-"""Fake accounts whose AWS answers from a table, each with an inventory and the fleet that it fills."""
+"""Fake accounts, each with a table of the answers of AWS, an inventory, and the fleet that it fills."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,7 +17,7 @@ from tests.resources import resource as resource_of
 
 BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
-NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}  # applied quotas are denied
+NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
 
 
 def inventory_of(
@@ -100,7 +100,7 @@ def functions(*names: str) -> dict[str, Any]:
     }
 
 
-def settings(concurrency: int) -> dict[str, Any]:
+def account_settings(concurrency: int) -> dict[str, Any]:
     """Return a response of GetAccountSettings."""
     return {"AccountLimit": {"ConcurrentExecutions": concurrency}}
 

@@ -157,7 +157,7 @@ class LinkedAws:
 
 
 class LinkedClient(FakeClient):
-    """A client whose protocol gets no codec hooks, so that botocore's models check its calls."""
+    """A client without the hooks of the codec, so that botocore's models check its calls."""
 
     meta = SimpleNamespace(service_model=SimpleNamespace(resolved_protocol="query"))
 

@@ -24,14 +24,18 @@ from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, s
 from tests.registries import STREAM_WRITE_BYTES
 
 CELL = ACCOUNT_ID, "eu-west-1"
-INTERVAL = 600.0
+INTERVAL = 600.0  # seconds between two inventories
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 OFF = Unobservable("detailed metrics are off")
 
 
 @dataclass
 class StreamInventories:
-    """Runs an inventory of streams every ten minutes. zones: by stream; all others are below their band."""
+    """Runs an inventory of streams every ten minutes.
+
+    minutes: from the first inventory to the next one. zones: by stream; a stream without an entry
+    is below its band.
+    """
 
     account: FakeAccount
     minutes: int = 0
@@ -79,13 +83,13 @@ async def test_a_changed_limit_of_a_stream_below_its_band_is_found_within_the_ho
     account = FakeAccount(**streams(a=1), **NO_QUOTAS)
     inventories = StreamInventories(account)
     await inventories.run_and_list_described()
-    first = account.limit("kinesis", "stream_write_bytes", "a")
+    first_limit = account.limit("kinesis", "stream_write_bytes", "a")
     account.aws.answers |= streams(a=4)
-    limits = [first]
+    limits = [first_limit]
     for _ in range(int(BELOW_BAND_INTERVAL / INTERVAL)):
         await inventories.run_and_list_described()
         limits.append(account.limit("kinesis", "stream_write_bytes", "a"))
-    assert first and limits == [first] * 6 + [(4 * first[0], "api")]
+    assert first_limit and limits == [first_limit] * 6 + [(4 * first_limit[0], "api")]
 
 
 async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_band() -> None:
@@ -143,7 +147,7 @@ def test_a_resource_is_below_its_band_if_all_its_series_are(
 
 
 @pytest.mark.parametrize(("saturation", "is_below"), [(np.nan, True), (0.0, True), (0.1, False)])
-def test_a_resource_with_tolerated_throttling_is_not_below_its_band(
+def test_a_resource_with_any_throttled_demand_is_not_below_its_band(
     saturation: float, is_below: bool
 ) -> None:
     fleet = fleet_of(one=(("a",), BELOW))

@@ -1,4 +1,4 @@
-"""Headroom counts all that AWS bills, whichever part of it asks: its counters equal the answered calls."""
+"""Headroom counts all that AWS bills, whichever part of Headroom calls: its counters equal AWS's bill."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ THROTTLED_EVERY, BROKEN_EVERY = 2, 3
 THROTTLED_BODY = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
 SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # services that read metrics for limits, too
 # The counters of GetMetricData and of ListMetrics.
-COUNTED_FAMILIES = ("headroom_metrics_requested", "headroom_list_metrics_requests")
+COUNTER_FAMILIES = ("headroom_metrics_requested", "headroom_list_metrics_requests")
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Meter:
 
 def counted_by_headroom(telemetry: Telemetries) -> dict[str, float]:
     """Return what Headroom counts, by operation."""
-    sums = dict.fromkeys(COUNTED_FAMILIES, 0.0)
+    sums = dict.fromkeys(COUNTER_FAMILIES, 0.0)
     for family in telemetry.registry.collect():
         if family.name in sums:
             sums[family.name] += sum(

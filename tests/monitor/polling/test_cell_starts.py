@@ -23,12 +23,12 @@ async def start_times(cell_count: int) -> list[float]:
 def start_times_in_loop(cell_count: int, lateness: float) -> list[float]:
     """Return the times at which cells start in an event loop whose timers are late by `lateness` seconds."""
 
-    def loop() -> asyncio.AbstractEventLoop:
+    def late_loop() -> asyncio.AbstractEventLoop:
         quick_loop = QuickLoop()
         quick_loop.lateness = lateness
         return quick_loop
 
-    with asyncio.Runner(loop_factory=loop) as runner:
+    with asyncio.Runner(loop_factory=late_loop) as runner:
         return runner.run(start_times(cell_count))
 
 
@@ -47,9 +47,9 @@ def test_in_a_busy_loop_a_cell_starts_after_the_longest_wait_and_not_later(laten
 
 async def test_a_cell_that_is_stopped_while_it_waits_lets_the_next_one_start() -> None:
     starts = CellStarts()
-    waiting = asyncio.create_task(starts.wait_for_turn())
+    stopped_start = asyncio.create_task(starts.wait_for_turn())
     await asyncio.sleep(0)
-    waiting.cancel()
+    stopped_start.cancel()
     async with asyncio.timeout(30):
         await starts.wait_for_turn()
-    assert waiting.cancelled()
+    assert stopped_start.cancelled()

@@ -20,8 +20,8 @@ from monitor.polling.codec import MetricPage, MetricResult
 from monitor.polling.metric_caller import CLIENT_CONFIG_WITHOUT_VALIDATION
 from tests.fake_cloudwatch import ErrorResponse, FakeCloudWatch, Response
 
-MINUTES = range(29_000_000, 29_000_005)
-START = MINUTES[0] * 60
+MINUTES = range(29_000_000, 29_000_005)  # since the epoch
+START = MINUTES[0] * 60  # epoch seconds
 NO_RETRIES = CLIENT_CONFIG_WITHOUT_VALIDATION.merge(
     AioConfig(retries={"mode": "standard", "total_max_attempts": 1})
 )
@@ -49,7 +49,7 @@ def session() -> AioSession:
 
 @asynccontextmanager
 async def cloudwatch_client(server: FakeCloudWatch, request_page: RequestPage) -> AsyncIterator[Any]:
-    """Yield a client of the server; it has the hooks if `get_metric_data` is to use it."""
+    """Yield a client of the server, with the hooks of the codec if `request_page` is the codec's."""
     async with session().create_client(
         "cloudwatch", region_name="eu-west-1", endpoint_url=server.url, config=NO_RETRIES
     ) as client:

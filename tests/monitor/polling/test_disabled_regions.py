@@ -46,12 +46,12 @@ class RegionalAws:
     """A fake AWS that counts calls by service and region.
 
     enabled: the regions that are enabled. accepts_keys: if false, every service rejects the access
-    keys. rejecting: services that reject the access keys in every region.
+    keys. rejecting_services: those that reject the access keys in every region.
     """
 
     def __init__(self, *enabled: str) -> None:
         self.enabled, self.accepts_keys, self.url = {*enabled}, True, ""
-        self.rejecting: set[str] = set()
+        self.rejecting_services: set[str] = set()
         self.calls: Counter[tuple[str, str]] = Counter()
 
     @classmethod
@@ -73,7 +73,7 @@ class RegionalAws:
         region, service = scope.groups()
         self.calls[service, region] += 1
         body = (await request.read()).decode()
-        if region not in self.enabled or service in self.rejecting or not self.accepts_keys:
+        if region not in self.enabled or service in self.rejecting_services or not self.accepts_keys:
             return self._error_response(service)
         if service in ("monitoring", "servicequotas"):
             return web.json_response({"MetricDataResults": [], "Quotas": [], "RequestedQuotas": []})
@@ -206,7 +206,7 @@ async def test_keys_that_every_region_rejects_do_not_make_a_region_disabled() ->
 
 async def test_a_region_in_which_only_one_service_rejects_the_keys_counts_as_enabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
-        aws.rejecting = {"sns"}
+        aws.rejecting_services = {"sns"}
         watcher = await run_and_close(watcher_of(aws, BAHRAIN))
     assert disabled_regions(watcher) == ()
     assert watched_regions(watcher) == {BAHRAIN}

@@ -43,8 +43,8 @@ FORTNIGHT = range(NOW - 14 * DAY, NOW)
 class PastReading:
     """A reader over a fake CloudWatch, and what it has written.
 
-    read_rows: the rows of the metrics that were read. points: by row and minute. finished: how many metrics
-    the reader has reported as finished. error: raised when points are to be written.
+    read_rows: the rows of the metrics that were read. points: by row and minute. finished_count: how many
+    metrics the reader has reported as finished. error: raised when points are to be written.
     """
 
     reader: HistoryReader
@@ -53,7 +53,7 @@ class PastReading:
     telemetry: Telemetries
     read_rows: list[int] = field(default_factory=list)
     points: dict[tuple[int, int], float] = field(default_factory=dict)
-    finished: int = 0
+    finished_count: int = 0
     error: OSError | None = None
 
     def write(self, rows: Ints, points: tuple[Ints, Ints, Floats]) -> None:
@@ -64,7 +64,7 @@ class PastReading:
         self.points |= dict(zip(zip(point_rows, minutes, strict=True), values, strict=True))
 
     def count(self, metrics: int) -> None:
-        self.finished += metrics
+        self.finished_count += metrics
 
     async def read(self, minutes: range = FORTNIGHT) -> list[str]:
         """Read these minutes of all metrics; return a sentence for each failure."""
@@ -127,7 +127,7 @@ async def test_a_fortnight_of_each_metric_is_requested_once_and_counted_once() -
         assert reading.points[reading.read_rows[0], NOW - 5] == 0.5
         labels = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "kinesis"}
         requested = reading.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels)
-        assert (requested, reading.finished) == (11, 11)
+        assert (requested, reading.finished_count) == (11, 11)
 
 
 async def test_a_call_requests_no_more_metrics_than_fit_on_a_page_with_all_points() -> None:
@@ -192,7 +192,7 @@ async def test_after_several_denied_calls_no_further_calls_are_made() -> None:
         failures = await reading.read()
         assert all("AccessDenied" in failure for failure in failures)
         assert MAX_CONSECUTIVE_FAILURES <= len(reading.server.bodies) <= 2 * MAX_CONSECUTIVE_FAILURES
-        assert reading.finished == 400
+        assert reading.finished_count == 400
 
 
 async def test_a_full_disk_raises_an_oserror_and_ends_the_read() -> None:

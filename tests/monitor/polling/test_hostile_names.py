@@ -70,7 +70,7 @@ def test_exported_names_are_parsed_unchanged_and_no_sample_is_repeated(resources
     assert len({repr(sorted(sample_labels.items())) for sample_labels in labels}) == len(same_depth)
 
 
-# One signal for each command, as the tests depend on the command only.
+# One signal for each different command: other signals with the same command would be tested the same way.
 SIGNALS_WITH_COMMANDS = [
     *{signal.command.run: signal for signal in SIGNALS.values() if signal.command}.values()
 ]
@@ -139,8 +139,8 @@ def test_an_alert_inhibits_only_alerts_on_its_resource_its_parents_and_its_parts
 
 @given(RESOURCES)
 def test_a_journal_returns_the_resource_of_an_alert_unchanged(resource: Resource) -> None:
-    original = critical_notice("kinesis.stream_write_bytes", (), 0.9)
-    original = msgspec.structs.replace(original, subject=resource, labels=key(resource).labels)
+    notice_of_account = critical_notice("kinesis.stream_write_bytes", (), 0.9)
+    original = msgspec.structs.replace(notice_of_account, subject=resource, labels=key(resource).labels)
     decoded = msgspec.json.decode(msgspec.json.encode(original), type=Notice)
     assert decoded == original and key_of(decoded).id == key(resource).id
     assert resource_of(decoded).names == resource.names

@@ -39,7 +39,7 @@ from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
 CELL = (ACCOUNT, REGION)
-MAX_USAGE_INTERVAL = 15
+MAX_USAGE_INTERVAL = 15  # minutes
 
 
 def list_page(*streams: str, name: str = traffic.name) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def test_a_list_is_limited_to_the_namespace_and_to_the_name_that_all_its_idle_me
     assert requested[-1] == {"Namespace": "AWS/Kinesis", "RecentlyActive": "PT3H"}
 
 
-def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
+def test_a_list_is_requested_only_if_it_costs_less_than_it_saves() -> None:
     one_stream = IdleStreams(lambda **_: list_page(), streams=1)
     two_streams = IdleStreams(lambda **_: list_page(), streams=2)
     for streams in (one_stream, two_streams):
@@ -148,9 +148,8 @@ def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for
     pages = [list_page(*(f"other-{n}" for n in range(500)))] * 20
     streams = IdleStreams(pages)
     streams.update()
-    assert (
-        streams.list_calls == 7
-    )  # ten metrics read hourly, not every 15 minutes, save 7.5 requests per list
+    # Ten metrics that are read hourly, not every 15 minutes, save 7.5 requests per list.
+    assert streams.list_calls == 7
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_USAGE_INTERVAL] * 10
     streams.update(NOW + MAX_USAGE_INTERVAL)
     assert streams.list_calls == 7
@@ -176,10 +175,10 @@ def test_no_list_is_requested_once_the_budget_is_spent() -> None:
     streams = IdleStreams(lambda **_: list_page())
 
     @asynccontextmanager
-    async def granted(_: int) -> AsyncIterator[int]:
+    async def grant_nothing(_: int) -> AsyncIterator[int]:
         yield 0
 
-    streams.aws.cell.set_grant(granted)
+    streams.aws.cell.set_grant(grant_nothing)
     assert streams.update() == []
     assert streams.list_calls == 0
 
@@ -254,7 +253,7 @@ def test_the_watcher_of_a_cell_requests_lists_at_the_longest_interval() -> None:
     assert 4 <= streams.list_calls <= 6  # every 15 minutes
 
 
-def test_without_idle_metrics_no_list_is_requested_and_none_has_succeeded() -> None:
+def test_without_idle_metrics_no_list_is_requested_and_the_status_has_no_success() -> None:
     streams = IdleStreams(lambda **_: list_page(), streams=0)
     activity = run_watcher(streams, 0.2).status().collectors[ACTIVITY]
     assert streams.list_calls == 0

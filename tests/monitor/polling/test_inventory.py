@@ -29,13 +29,13 @@ from tests.monitor.polling.inventories import (
     NO_QUOTAS,
     SQS,
     FakeAccount,
+    account_settings,
     collector,
     functions,
     inventory_of,
     queues,
     quota,
     scan_of_shards,
-    settings,
     streams,
 )
 from tests.monitor.polling.service_quotas import ServiceQuotas
@@ -67,7 +67,7 @@ async def test_the_limit_in_force_comes_from_the_first_source_with_a_limit(
     account = FakeAccount(
         Config.model_validate({"limits": limits}),
         **functions("resize"),
-        get_account_settings=denied("GetAccountSettings") if api is None else settings(api),
+        get_account_settings=denied("GetAccountSettings") if api is None else account_settings(api),
         get_service_quota=quota(applied) if applied else denied("GetServiceQuota", "NoSuchResourceException"),
         get_aws_default_service_quota=quota(default) if default else denied("GetAWSDefaultServiceQuota"),
     )
@@ -247,7 +247,7 @@ async def test_a_resource_with_a_quota_of_its_own_has_the_limit_and_the_request_
 
 async def test_a_limit_that_the_api_fails_to_return_keeps_its_last_value() -> None:
     """A throttled GetAccountSettings must not turn a limit of 10 into the documented 1,000 for a while."""
-    account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
+    account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=account_settings(10))
     await account.run_inventory(LAMBDA)
     before = account.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "lambda", "account_concurrency", ACCOUNT)]
     await account.run_inventory(
@@ -258,14 +258,14 @@ async def test_a_limit_that_the_api_fails_to_return_keeps_its_last_value() -> No
 
 
 async def test_if_the_api_no_longer_returns_a_limit_the_next_source_has_the_limit_in_force() -> None:
-    account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
+    account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=account_settings(10))
     await account.run_inventory(LAMBDA)
     await account.run_inventory(LAMBDA, get_account_settings={"AccountLimit": {}})
     assert account.limit("lambda", "account_concurrency") == (1000, "documented")
 
 
 async def test_an_override_is_in_force_even_while_the_api_fails() -> None:
-    answers = {**functions("resize"), **NO_QUOTAS, "get_account_settings": settings(10)}
+    answers = {**functions("resize"), **NO_QUOTAS, "get_account_settings": account_settings(10)}
     account = FakeAccount(**answers)
     await account.run_inventory(LAMBDA)
     config = Config.model_validate({"limits": [{"signal": "lambda.account_concurrency", "limit": 7}]})
@@ -301,11 +301,11 @@ async def test_a_resource_that_comes_back_has_series_again() -> None:
 async def test_a_scan_that_fails_keeps_its_series_and_affects_no_other_scan() -> None:
     account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
-    before = account.names
+    names_before = account.names
     await account.run_inventory(
         KINESIS, list_streams=denied("ListStreams"), describe_limits={**SHARD_LIMITS, "ShardLimit": 70}
     )
-    assert account.names == before
+    assert account.names == names_before
     assert account.limit("kinesis", "shards_per_region") == (70, "api")
     assert ("ListStreams", "", "AccessDeniedException") in account.failures
 

@@ -9,10 +9,10 @@ from tests.monitor.polling.inventories import (
     BY_SERVICE,
     KINESIS,
     FakeAccount,
+    account_settings,
     functions,
     queues,
     quota,
-    settings,
     streams,
 )
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
@@ -44,12 +44,12 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
     ),
     "lambda, no functions": (
         "lambda",
-        {**functions(), "get_account_settings": settings(1000)},
+        {**functions(), "get_account_settings": account_settings(1000)},
         {"lambda:ListFunctions": 1},
     ),
     "lambda, three functions": (
         "lambda",
-        {**functions("a", "b", "c"), "get_account_settings": settings(1000)},
+        {**functions("a", "b", "c"), "get_account_settings": account_settings(1000)},
         {
             "lambda:GetAccountSettings": 1,
             "lambda:ListFunctions": 1,

@@ -38,11 +38,11 @@ from tests.monitor.polling.inventories import (
     LAMBDA,
     NO_QUOTAS,
     FakeAccount,
+    account_settings,
     collector,
     functions,
     inventory_of,
     quota,
-    settings,
     streams,
 )
 from tests.resources import resource
@@ -206,7 +206,7 @@ async def test_a_doubted_limit_that_is_read_again_unchanged_counts_as_exceeded()
 
 
 async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_calls_succeed() -> None:
-    account = FakeAccount(**functions("resize"), get_account_settings=settings(400), **NO_QUOTAS)
+    account = FakeAccount(**functions("resize"), get_account_settings=account_settings(400), **NO_QUOTAS)
     fleet = record_registrations(account)
     await account.run_inventory(LAMBDA)
     limit_before = fleet.series_of("account_concurrency", "").settings.limit
@@ -216,7 +216,7 @@ async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_calls_s
         limit = fleet.series_of("account_concurrency", "").settings.limit
         assert limit and (limit, limit.read_at) == (limit_before, limit_before.read_at)
     assert ("account_concurrency", "") in fleet.take_registered()
-    await account.run_inventory(LAMBDA, get_account_settings=settings(0))
+    await account.run_inventory(LAMBDA, get_account_settings=account_settings(0))
     assert account.limit("lambda", "account_concurrency") == (1000, "documented")
 
 
@@ -224,7 +224,7 @@ async def test_a_changed_quota_becomes_the_limit_though_the_observation_is_uncha
     account = FakeAccount(
         quota_interval=0.0,
         **functions("resize"),
-        get_account_settings=settings(0),
+        get_account_settings=account_settings(0),
         get_service_quota=quota(300),
     )
     fleet = record_registrations(account)

@@ -14,10 +14,10 @@ from tests.fake_aws import ACCOUNT_ID
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
     FakeAccount,
+    account_settings,
     functions,
     queues,
     quota,
-    settings,
     streams,
 )
 
@@ -67,7 +67,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "autoscaling": groups(*NAMES),
     "apigateway": apis(*NAMES),
     "kinesis": streams(**dict.fromkeys(NAMES, 1)),
-    "lambda": functions(*NAMES) | {"get_account_settings": settings(1000)},
+    "lambda": functions(*NAMES) | {"get_account_settings": account_settings(1000)},
     "s3": buckets(*NAMES),
     "sqs": queues(*NAMES),
 }

@@ -17,11 +17,11 @@ from tests.kinesis_answers import stream_summary
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
     FakeAccount,
+    account_settings,
     functions,
     inventory_of,
     queues,
     quota,
-    settings,
     streams,
 )
 from tests.registries import METRIC_SERVICES, REGISTRY
@@ -59,7 +59,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ),
         "list_shards": {"Shards": [SHARD]},
     },
-    "lambda": functions("orders") | {"get_account_settings": settings(1000)},
+    "lambda": functions("orders") | {"get_account_settings": account_settings(1000)},
     "sqs": queues("orders"),
     "s3": {
         "list_buckets": {"Buckets": [{"Name": "orders", "BucketRegion": "eu-west-1"}]},
