@@ -65,7 +65,7 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
 
 
 @pytest.mark.parametrize(
-    ("interval", "delay", "minutes"),  # the interval in seconds, the delay in minutes
+    ("interval", "delay", "stale_minutes"),  # the interval in seconds, the delay in minutes
     [
         (10, 3, 15),
         (300, 3, 15),
@@ -77,9 +77,9 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
     ],
 )
 def test_a_sample_is_stale_after_two_intervals_without_a_read_and_not_before_15_minutes(
-    interval: float, delay: int, minutes: int
+    interval: float, delay: int, stale_minutes: int
 ) -> None:
-    assert stale_after(interval, delay) == minutes
+    assert stale_after(interval, delay) == stale_minutes
 
 
 async def test_the_age_of_a_stale_sample_depends_on_the_interval_at_which_its_usage_is_read() -> None:

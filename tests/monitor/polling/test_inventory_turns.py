@@ -1,4 +1,4 @@
-"""Inventories that read only some resources at a time: the series of resources that wait for their turn."""
+"""The series of resources that wait for their turn, as an inventory reads only some resources at a time."""
 
 import asyncio
 from contextlib import suppress
@@ -113,10 +113,10 @@ async def test_a_resource_is_unobservable_until_its_first_turn() -> None:
 
 async def test_a_waiting_resource_keeps_its_usage_after_a_reload() -> None:
     topics = Topics(9, a=1, b=5, c=7)
-    before = await topics.run_inventory()
+    usages_before = await topics.run_inventory()
     topics.aws.cell.call_turns = CallTurns(min_calls=1)  # a reload begins with turns of its own
     topics.subscriptions["a"] = 2
-    assert await topics.run_inventory() == before | {"subscriptions a": 2.0}
+    assert await topics.run_inventory() == usages_before | {"subscriptions a": 2.0}
     assert topics.inventory.statuses["ours"].waiting == 2
 
 
@@ -149,9 +149,8 @@ def test_waiting_resources_are_read_within_minutes_with_only_a_few_more_lists() 
     waiting, lists = run(waiting_and_lists(8))
     assert waiting == 0
     assert lists <= 6
-    assert (
-        run(waiting_and_lists(240))[1] <= 24 + 6
-    )  # one list in each of 24 inventories, and those asserted above
+    # One list in each of 24 inventories, and the lists asserted above.
+    assert run(waiting_and_lists(240))[1] <= 24 + 6
 
 
 async def test_a_doubted_limit_is_read_again_before_the_turn_of_its_resource() -> None:
@@ -210,9 +209,9 @@ class ReservingAccount:
         }
 
     async def run(self) -> tuple[bool, int]:
-        """Run an inventory; return whether the account's throttles are incomplete, and the waiting functions.
+        """Run an inventory; return whether the account's throttles are incomplete, and the number that wait.
 
-        A function waits until it is its turn to be read; they are returned as their number.
+        The number is that of functions whose turn to be read has not come.
         """
         await self.fake_account.inventory.run(LAMBDA, by_turns=True)
         series = self.fake_account.fleet.series.items()

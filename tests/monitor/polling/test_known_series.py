@@ -34,20 +34,20 @@ EARLIER = 1.5e9  # epoch seconds
 class Streams:
     """Fake streams whose series depend on their number of shards.
 
-    shards: the number of shards, by stream. made: the streams whose series were made. read_at: when the
-    limits were read; None if the present inventory read them. usage: the usage that an API returned; None if
-    a metric tells the usage. failing: the stream whose call fails; empty for none.
+    shards: the number of shards, by stream. made_streams: the streams whose series were made. read_at:
+    when the limits were read; None if the present inventory read them. usage: the usage that an API
+    returned; None if a metric tells the usage. failing_stream: the stream whose call fails; empty for none.
     """
 
     shards: dict[str, int]
-    made: list[str] = field(default_factory=list)
+    made_streams: list[str] = field(default_factory=list)
     read_at: float | None = None
     usage: float | None = None
-    failing: str = ""
+    failing_stream: str = ""
 
     def series(self, name: str) -> Iterable[Observed]:
         """Yield the series of a stream; `shard_get_records_rate` only if it has two shards or more."""
-        self.made.append(name)
+        self.made_streams.append(name)
         observed = partial(Observed, resource=Resource("stream", (name,)))
         yield observed(
             signal="stream_write_bytes",
@@ -70,7 +70,7 @@ class Streams:
             for observed in aws.series(name, answers, partial(self.series, name), self.read_at):
                 yield observed
         async for _ in aws.map(
-            [self.failing] * bool(self.failing), fail, lambda name: Resource("stream", (name,))
+            [self.failing_stream] * bool(self.failing_stream), fail, lambda name: Resource("stream", (name,))
         ):
             pass
 
@@ -80,14 +80,14 @@ class Streams:
             for observed in self.series(name):
                 yield replace(observed, limit_read_at=self.read_at)
 
-    def take_made(self) -> list[str]:
+    def take_made_streams(self) -> list[str]:
         """Return the streams whose series were made since the last call."""
-        made, self.made = self.made, []
-        return made
+        made_streams, self.made_streams = self.made_streams, []
+        return made_streams
 
 
 def state(account: FakeAccount) -> dict[Any, Any]:
-    """Return the state of all series, without any times."""
+    """Return the limit, observability and formula of each series, by signal and resource, without times."""
     fleet = account.fleet
     return {
         (key.signal, key.resource): (
@@ -117,11 +117,11 @@ async def test_unchanged_answers_make_no_series_and_confirm_all() -> None:
     streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
     kinesis = collector(streams.scan_with_memory)
     await run_inventory(account, kinesis)
-    assert streams.take_made() == ["orders", "clicks"]
+    assert streams.take_made_streams() == ["orders", "clicks"]
     states_before = state(account)
     times_before = read_times(account)
     await run_inventory(account, kinesis)
-    assert streams.take_made() == []
+    assert streams.take_made_streams() == []
     assert state(account) == states_before
     slots = [series.slot for series in account.fleet.series.values()]
     assert (account.fleet.confirmed[slots] > NEVER).all()
@@ -137,17 +137,17 @@ async def test_a_limit_that_an_earlier_inventory_read_keeps_its_read_time() -> N
     streams.read_at = EARLIER
     await run_inventory(account, kinesis)
     (series,) = account.fleet.series.values()
-    assert streams.take_made() == ["orders"]
+    assert streams.take_made_streams() == ["orders"]
     assert series.settings.limit and series.settings.limit.read_at == EARLIER
 
 
 async def test_a_changed_answer_makes_only_the_series_of_its_stream() -> None:
     streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
     await run_inventory(account, kinesis := collector(streams.scan_with_memory))
-    streams.take_made()
+    streams.take_made_streams()
     streams.shards |= {"orders": 3}
     await run_inventory(account, kinesis)
-    assert streams.take_made() == ["orders"]
+    assert streams.take_made_streams() == ["orders"]
     assert account.limit("kinesis", "stream_write_bytes", "orders") == (3000.0, "api")
     streams.shards |= {"clicks": 1}
     await run_inventory(account, kinesis)
@@ -173,18 +173,18 @@ async def test_a_dropped_series_is_made_again_when_its_stream_comes_back() -> No
 async def test_a_series_is_made_at_each_inventory_until_cloudwatch_accepts_its_metric() -> None:
     streams, account = Streams({"orders": 1, "clicks": 1}), FakeAccount(**NO_QUOTAS)
     await run_inventory(account, kinesis := collector(streams.scan_with_memory))
-    streams.take_made()
+    streams.take_made_streams()
     cell = account.aws.cell.key
     account.fleet.mark_rejected(cell, metric_query(INCOMING_BYTES.of(StreamName="orders")), "rejected")
     for _ in range(2):
         await run_inventory(account, kinesis)
-        assert streams.take_made() == ["orders"]
+        assert streams.take_made_streams() == ["orders"]
     account.fleet.keep_rejected(cell, set())
     await run_inventory(account, kinesis)
-    assert streams.take_made() == ["orders"]
+    assert streams.take_made_streams() == ["orders"]
     assert all(series.unobservable is None for series in account.fleet.series.values())
     await run_inventory(account, kinesis)
-    assert streams.take_made() == []
+    assert streams.take_made_streams() == []
 
 
 async def test_a_new_value_of_a_quota_becomes_the_limit_of_its_series() -> None:
@@ -210,7 +210,7 @@ async def test_a_series_whose_usage_an_api_returns_is_made_at_each_inventory() -
     streams, account = Streams({"orders": 1}, usage=7.0), FakeAccount(**NO_QUOTAS)
     for _ in range(2):
         await run_inventory(account, collector(streams.scan_with_memory))
-    assert streams.take_made() == ["orders", "orders"]
+    assert streams.take_made_streams() == ["orders", "orders"]
 
 
 async def test_a_known_series_that_is_excluded_stays_excluded() -> None:
@@ -221,16 +221,16 @@ async def test_a_known_series_that_is_excluded_stays_excluded() -> None:
     for _ in range(3):
         await run_inventory(account, kinesis)
         assert {resource for _, resource in account.names} == {"clicks"}
-    assert streams.take_made() == ["orders", "clicks"]
+    assert streams.take_made_streams() == ["orders", "clicks"]
 
 
 async def test_the_failure_of_a_resource_is_reported_at_each_inventory() -> None:
-    streams, account = Streams({"orders": 1, "clicks": 1}, failing="orders"), FakeAccount(**NO_QUOTAS)
+    streams, account = Streams({"orders": 1, "clicks": 1}, failing_stream="orders"), FakeAccount(**NO_QUOTAS)
     kinesis = collector(streams.scan_with_memory)
     for _ in range(2):
         await run_inventory(account, kinesis)
         assert "orders" in [resource for _, resource, _ in account.failures]
-    assert streams.take_made() == ["orders", "clicks", "orders"]
+    assert streams.take_made_streams() == ["orders", "clicks", "orders"]
 
 
 async def test_a_changed_configuration_makes_all_series_again() -> None:
@@ -245,7 +245,7 @@ async def test_a_changed_configuration_makes_all_series_again() -> None:
 
 
 SHARDS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
-# Of each step: the shards, the stream whose metric is rejected (or none), and whether a scan is denied.
+# A step: the shards by stream, the stream whose metric is rejected ("": none), and whether a scan is denied.
 STEPS = st.lists(st.tuples(SHARDS, st.sampled_from(["", "a", "b"]), st.booleans()), max_size=8)
 
 
@@ -259,12 +259,12 @@ def test_confirmed_series_equal_the_series_that_a_scan_without_memory_makes(
             (FakeAccount(**NO_QUOTAS), with_memory, with_memory.scan_with_memory),
             (FakeAccount(**NO_QUOTAS), without_memory, without_memory.scan),
         ]
-        for shards, rejected, is_denied in steps:
+        for shards, rejected_stream, is_denied in steps:
             for account, streams, scan in accounts:
                 streams.shards = dict(shards)
                 account.fleet.keep_rejected(account.aws.cell.key, set())
-                if rejected:
-                    query = metric_query(INCOMING_BYTES.of(StreamName=rejected))
+                if rejected_stream:
+                    query = metric_query(INCOMING_BYTES.of(StreamName=rejected_stream))
                     account.fleet.mark_rejected(account.aws.cell.key, query, "rejected")
                 scans = [scan, _denied_scan] if is_denied else [scan]
                 await account.inventory.run(collector(*scans))

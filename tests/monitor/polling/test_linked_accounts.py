@@ -270,15 +270,16 @@ async def test_an_account_that_gets_a_role_is_read_with_the_role_from_then_on() 
     assert SECOND_CELL in watcher.cells
 
 
-@pytest.mark.parametrize("filter_", ["Namespace = 'AWS/EC2'", "Namespace NOT LIKE 'AWS/%'"])
-async def test_an_account_that_shares_some_namespaces_is_read_with_its_own_role(filter_: str) -> None:
+@pytest.mark.parametrize("metric_filter", ["Namespace = 'AWS/EC2'", "Namespace NOT LIKE 'AWS/%'"])
+async def test_an_account_that_shares_some_namespaces_is_read_with_its_own_role(
+    metric_filter: str,
+) -> None:
     aws = two_accounts()
-    aws.filter = filter_
+    aws.filter = metric_filter
     watcher = watcher_with_role(aws)
     await run_and_close(watcher)
-    assert [query.get("AccountId") for call in aws.queries for query in call] == [
-        None
-    ] * 4  # queries of the role, which need no account id
+    account_ids = [query.get("AccountId") for call in aws.queries for query in call]
+    assert account_ids == [None] * 4  # queries of the role, which need no account id
     assert FIRST_CELL not in watcher.fleet.payers
 
 

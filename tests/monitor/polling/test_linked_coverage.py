@@ -13,7 +13,7 @@ from tests.fake_aws import denied
 from tests.monitor.polling.linked_aws import FIRST, REGION, SECOND, LinkedAws, file_system
 
 EFS = "elasticfilesystem"
-FILE_SYSTEMS = "L-848C634D"  # the code of a quota
+FILE_SYSTEMS = "L-848C634D"  # the code of the quota of file systems
 
 
 @pytest.fixture(autouse=True)

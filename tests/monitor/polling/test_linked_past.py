@@ -19,7 +19,7 @@ from tests.monitor.polling.linked_aws import FIRST, MONITORING, REGION, SECOND, 
 from tests.registries import REGISTRY
 
 CELLS = (FIRST, REGION), (SECOND, REGION)
-# By account, the value of each of its points, per minute.
+# The value of each point of an account, per minute, by account.
 VALUES = {FIRST: 10.0, SECOND: 700.0, MONITORING: 99_999.0}
 
 
@@ -39,7 +39,8 @@ class PastAws(LinkedAws):
         results = []
         for query in queries:
             period = query["MetricStat"]["Period"]
-            times = range(-(-start // period) * period, end - period + 1, period)
+            first = -(-start // period) * period  # the first multiple of `period` from `start` on
+            times = range(first, end - period + 1, period)
             value = self.values[query.get("AccountId", MONITORING)]
             results.append(
                 {
@@ -88,7 +89,7 @@ async def test_the_first_forecast_requests_a_fortnight_of_each_account() -> None
                 )
                 usage, _ = block.usage_of(np.array([column], np.intp))
                 known_usage = usage[np.isfinite(usage)]
-                assert known_usage.size > 13 * 96
+                assert known_usage.size > 13 * 96  # the quarter-hours of thirteen days
                 assert known_usage == pytest.approx(VALUES[key.account], rel=1e-2)
 
 

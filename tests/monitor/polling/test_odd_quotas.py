@@ -53,7 +53,7 @@ NO_AUTHORITIES: dict[str, Any] = {"list_certificate_authorities": {"CertificateA
 
 
 async def account_with_count(description: Mapping[str, Any], **answers: Any) -> FakeAccount:
-    """Return an account after an inventory of AUTHORITIES_QUOTA. description: its fields in AWS's answer."""
+    """Return an account after an inventory of AUTHORITIES_QUOTA. description: of the quota, by AWS."""
     account = FakeAccount(
         Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
         malformed=True,

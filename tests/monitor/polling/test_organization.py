@@ -51,7 +51,7 @@ async def aws() -> AsyncIterator[FakeOrganization]:
 
 def watcher_of(
     aws: FakeOrganization,
-    known: KnownAccounts | None = None,
+    known_accounts: KnownAccounts | None = None,
     timings: PollingTimings = FAST_TIMINGS,
     accounts: list[dict[str, Any]] | None = None,
     **organization: Any,
@@ -68,7 +68,7 @@ def watcher_of(
         telemetry.process,
         telemetry.aws,
         timings=timings,
-        known_accounts=known or KnownAccounts(),
+        known_accounts=known_accounts or KnownAccounts(),
     )
 
 
@@ -105,7 +105,7 @@ def organization_status(watcher: Watcher) -> OrganizationStatus:
 
 
 async def wait_for_lists(aws: FakeOrganization, number: int = 2) -> None:
-    """Wait until this number of further lists were requested; all but the last of them were then applied."""
+    """Wait until this number of further lists were requested. The last one may not have been applied yet."""
     lists_before = aws.list_count
     await until(lambda: aws.list_count >= lists_before + number)
 
@@ -354,25 +354,25 @@ async def test_a_missing_or_invalid_file_of_known_accounts_is_replaced(
         file.write_bytes(content)
     async with running(watcher_of(aws, KnownAccounts.read(file))) as watcher:
         await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT, ONE})
-    written = json.loads(file.read_text())["organization"]["accounts"]
-    assert [account["id"] for account in written] == [OWN_ACCOUNT, ONE]
+    written_accounts = json.loads(file.read_text())["organization"]["accounts"]
+    assert [account["id"] for account in written_accounts] == [OWN_ACCOUNT, ONE]
 
 
 async def test_accounts_are_watched_though_the_file_of_known_accounts_cannot_be_written(
     aws: FakeOrganization, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    known = KnownAccounts.read(tmp_path / "absent" / "accounts.json")
-    async with running(watcher_of(aws, known)) as watcher:
+    known_accounts = KnownAccounts.read(tmp_path / "absent" / "accounts.json")
+    async with running(watcher_of(aws, known_accounts)) as watcher:
         assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
     assert "cannot be written" in caplog.text
 
 
 async def test_known_accounts_of_other_organizational_units_are_not_watched(aws: FakeOrganization) -> None:
-    known = KnownAccounts()
-    async with running(watcher_of(aws, known)):
+    known_accounts = KnownAccounts()
+    async with running(watcher_of(aws, known_accounts)):
         pass
     aws.failure = "AccessDeniedException"
-    async with running(watcher_of(aws, known, organizational_units=["ou-ab12-34cd56ef"])) as watcher:
+    async with running(watcher_of(aws, known_accounts, organizational_units=["ou-ab12-34cd56ef"])) as watcher:
         assert watcher.cells == {}
 
 

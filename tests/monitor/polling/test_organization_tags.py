@@ -68,13 +68,13 @@ async def test_if_the_tags_of_an_account_cannot_be_read_the_list_fails(aws: Fake
 class TaggedAccounts:
     """A fake AWS that returns the tags of accounts.
 
-    tags: the value of the tag `team`, by account; None: the call is denied. requested: the accounts of the
-    calls so far.
+    tags: the value of the tag `team`, by account; None: the call is denied. requested_accounts: the accounts
+    of the calls so far.
     """
 
     def __init__(self) -> None:
         self.tags: dict[str, str | None] = {ONE: "a", TWO: "b"}
-        self.requested: list[str] = []
+        self.requested_accounts: list[str] = []
         self.aws = FakeAws(now=1_700_000_000.0, list_tags_for_resource=self._list)
 
     @property
@@ -82,7 +82,7 @@ class TaggedAccounts:
         return self.aws.cell
 
     def _list(self, ResourceId: str) -> object:  # AWS's name of the parameter
-        self.requested.append(ResourceId)
+        self.requested_accounts.append(ResourceId)
         value = self.tags[ResourceId]
         return denied() if value is None else {"Tags": [{"Key": "team", "Value": value}]}
 
@@ -96,7 +96,7 @@ async def test_tags_are_read_again_after_the_interval() -> None:
     assert (await tags.read(accounts.cell, [ONE, TWO]))[ONE] == {"team": "a"}
     accounts.aws.now += 1
     assert (await tags.read(accounts.cell, [ONE, TWO]))[ONE] == {"team": "c"}
-    assert accounts.requested == [ONE, TWO, ONE, TWO]
+    assert accounts.requested_accounts == [ONE, TWO, ONE, TWO]
 
 
 async def test_known_tags_stay_if_they_cannot_be_read_again_but_unknown_tags_raise_an_error() -> None:
@@ -127,4 +127,4 @@ async def test_the_tags_of_an_account_that_is_no_longer_listed_are_forgotten() -
     await tags.read(accounts.cell, [ONE, TWO])
     assert await tags.read(accounts.cell, [TWO]) == {TWO: {"team": "b"}}
     await tags.read(accounts.cell, [ONE, TWO])
-    assert accounts.requested == [ONE, TWO, ONE]
+    assert accounts.requested_accounts == [ONE, TWO, ONE]

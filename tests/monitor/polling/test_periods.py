@@ -45,14 +45,14 @@ class CloudWatch:
     """A fake CloudWatch that has a point of each metric for each period.
 
     values: a function by metric, which returns the value of a period. late_minutes: the minutes from the end
-    of a period until its point is published. minute: the present minute. requested: the minute and metric of
+    of a period until its point is published. minute: the present minute. requests: the minute and metric of
     each query so far.
     """
 
     values: Mapping[Metric, Values]
     late_minutes: int = 0
     minute: int = NOW
-    requested: list[tuple[int, Metric]] = field(default_factory=list)
+    requests: list[tuple[int, Metric]] = field(default_factory=list)
 
     def answer(self, body: Body) -> Response:
         start, end = body["StartTime"] // 60, body["EndTime"] // 60
@@ -63,7 +63,7 @@ class CloudWatch:
         assert start < end <= self.minute
         for query in body["MetricDataQueries"]:
             metric = metrics[query["MetricStat"]["Metric"]["MetricName"], query["MetricStat"]["Stat"]]
-            self.requested.append((self.minute, metric))
+            self.requests.append((self.minute, metric))
             published = range(start, min(end, self.minute - self.late_minutes - period + 1), period)
             points = {minute: self.values[metric](minute) for minute in published}
             results.append(
@@ -73,7 +73,7 @@ class CloudWatch:
 
     def request_minutes(self, metric: Metric) -> list[int]:
         """Return the minutes in which a metric was requested."""
-        return [minute for minute, requested_metric in self.requested if requested_metric is metric]
+        return [minute for minute, requested_metric in self.requests if requested_metric is metric]
 
 
 @dataclass
@@ -116,7 +116,7 @@ class PolledSeries:
 async def polled_series(
     usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late_minutes: int = 0
 ) -> AsyncIterator[PolledSeries]:
-    """Yield a polled series. usage, throttles: its formulas. values: those of the metrics in the formulas."""
+    """Yield a polled series. usage, throttles: its formulas. values: of each metric in the formulas."""
     fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late_minutes)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(

@@ -21,17 +21,17 @@ NOW = 29_000_000  # minutes since the epoch
 def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]:
     """Return rings with these metrics, and the rows by query.
 
-    metrics: pairs of the publication delay, and how many minutes ago the last read minute is; None: never
-    read. Each metric that was read was requested a minute ago.
+    metrics: of each, the publication delay, and how many minutes ago the last minute is that was read (None:
+    no minute was read). A metric of which minutes were read was requested a minute ago.
     """
     rings, queries = Rings(), dict[bytes, int]()
-    read = dict[int, list[int]]()  # rows, by how many minutes ago the last read minute is
+    rows_by_age = dict[int, list[int]]()  # by how many minutes ago the last minute is that was read
     for n, (delay, read_ago) in enumerate(metrics):
         row = queries[b"%d" % n] = rings.allocate()
         rings.delay[row] = delay
         if read_ago is not None:
-            read.setdefault(read_ago, []).append(row)
-    for read_ago, rows in read.items():
+            rows_by_age.setdefault(read_ago, []).append(row)
+    for read_ago, rows in rows_by_age.items():
         rings.mark_requested(np.array(rows), NOW - 1)
         rings.mark_read(np.array(rows), NOW - read_ago)
     return rings, queries
@@ -53,10 +53,10 @@ def test_without_metrics_no_request_is_planned() -> None:
 
 @pytest.mark.parametrize(("metrics", "calls"), [(1, 1), (500, 1), (501, 2), (1200, 3)])
 def test_a_call_has_at_most_500_metrics_and_each_metric_is_requested_once(metrics: int, calls: int) -> None:
-    requested = planned_requests(*[(3, 5)] * metrics)
-    assert len(requested) == calls
-    assert max(len(request.metrics) for request in requested) <= MAX_METRICS_PER_CALL
-    assert sorted(metric for request in requested for metric in request.metrics) == sorted(
+    requests = planned_requests(*[(3, 5)] * metrics)
+    assert len(requests) == calls
+    assert max(len(request.metrics) for request in requests) <= MAX_METRICS_PER_CALL
+    assert sorted(metric for request in requests for metric in request.metrics) == sorted(
         b"%d" % n for n in range(metrics)
     )
 
@@ -134,20 +134,20 @@ def test_whole_windows_are_requested_twice_an_hour_or_once_if_polls_are_hourly(
 
 
 def test_metrics_read_long_ago_share_a_call_so_that_only_that_call_covers_more_minutes() -> None:
-    requested = planned_requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
-    assert sorted(minutes_ago(request)[0] for request in requested) == [14, 14, 99]
+    requests = planned_requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
+    assert sorted(minutes_ago(request)[0] for request in requests) == [14, 14, 99]
 
 
 def test_polls_together_cover_all_minutes_whatever_the_pause_between_them() -> None:
     rings, queries = rings_of((3, None))
-    covered: set[int] = set()
+    covered_minutes: set[int] = set()
     for now in (NOW, NOW + 1, NOW + 5, NOW + 45, NOW + 45, NOW + 44, NOW + 46):
         (request,) = plan_requests(rings, queries, now)
         assert request.minutes[-1] == now - 1
         assert len(request.minutes) >= REVISED_MINUTES
-        covered |= set(request.minutes)
+        covered_minutes |= set(request.minutes)
         rings.mark_read(request.rows, request.minutes[-1] - 3)
-    assert covered == set(range(NOW - WINDOW, NOW + 46))
+    assert covered_minutes == set(range(NOW - WINDOW, NOW + 46))
 
 
 def test_a_budget_requests_the_most_overdue_metrics_first() -> None:

@@ -30,14 +30,14 @@ SUMMARY = {"OpenShardCount": len(SHARDS), "StreamCreationTimestamp": "2020-01-01
 class StreamMetrics:
     """A fake CloudWatch with the bytes of a stream and of its shards.
 
-    requested: how often the metric of each shard was requested; "" is the stream. last_requested: by shard,
-    the minute of the last request for its metric.
+    request_counts: how often the metric of each shard was requested; "" is the stream. last_requested: by
+    shard, the minute of the last request for its metric.
     """
 
     def __init__(self) -> None:
         self.now = START
         self.high_traffic_from = START + 10_000  # the minute from which on shard-5 has high traffic
-        self.requested = Counter[str]()
+        self.request_counts = Counter[str]()
         self.last_requested = dict[str, int]()
 
     def answer(self, body: Body) -> Response:
@@ -48,7 +48,7 @@ class StreamMetrics:
         shard = next((pair["Value"] for pair in metric["Dimensions"] if pair["Name"] == "ShardId"), "")
         if metric["MetricName"] != "IncomingBytes":
             return query_result(query, {})
-        self.requested[shard] += 1
+        self.request_counts[shard] += 1
         self.last_requested[shard] = self.now
         newest = self.now - DELAY - 1
         return query_result(
@@ -97,9 +97,9 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
             cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, MAX_USAGE_INTERVAL, 5))
         )
         await poll(reader, aws, 40)
-        requested_before = aws.requested.copy()
+        counts_before = aws.request_counts.copy()
         await poll(reader, aws, 60)
-        assert max(aws.requested[shard] - requested_before[shard] for shard in SHARDS) == 1
+        assert max(aws.request_counts[shard] - counts_before[shard] for shard in SHARDS) == 1
         shard_bytes = [series for series in fleet.series.values() if series.key.signal == "shard_write_bytes"]
         assert {proof_of_safety(fleet, series) for series in shard_bytes} == {
             "IncomingBytes of StreamName orders"

@@ -31,12 +31,16 @@ THROTTLES = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
 
 
 class LambdaMetrics:
-    """A fake CloudWatch with metrics of functions. requested: a count by metric name and function."""
+    """A fake CloudWatch with metrics of functions.
+
+    throttled: by function, a minute and the throttles in it. request_counts: by metric name and function; ""
+    is the account.
+    """
 
     def __init__(self) -> None:
         self.now = START
-        self.throttled = dict[str, tuple[int, float]]()  # by function: a minute, and the throttles in it
-        self.requested = Counter[tuple[str, str]]()
+        self.throttled = dict[str, tuple[int, float]]()
+        self.request_counts = Counter[tuple[str, str]]()
 
     def answer(self, body: Body) -> Response:
         return {"MetricDataResults": [self._result(query) for query in body["MetricDataQueries"]]}
@@ -44,7 +48,7 @@ class LambdaMetrics:
     def _result(self, query: Query) -> dict[str, Any]:
         metric = query["MetricStat"]["Metric"]
         function = next((pair["Value"] for pair in metric["Dimensions"]), "")
-        self.requested[metric["MetricName"], function] += 1
+        self.request_counts[metric["MetricName"], function] += 1
         points: dict[int, float] = {}
         if metric["MetricName"] == "ConcurrentExecutions":
             points = {self.now - DELAY - 1 - minutes_ago: 1.0 for minutes_ago in range(20)}
@@ -94,8 +98,8 @@ async def test_throttles_of_functions_are_read_once_while_the_account_has_none()
     aws = LambdaMetrics()
     async with reader_of(aws) as reader:
         await poll(reader, aws, 60)
-        assert {aws.requested["Throttles", name] for name in FUNCTIONS} == {1}
-        assert aws.requested["Throttles", ""] == 60
+        assert {aws.request_counts["Throttles", name] for name in FUNCTIONS} == {1}
+        assert aws.request_counts["Throttles", ""] == 60
         assert {stored_throttles(reader, name, aws.now - 10) for name in FUNCTIONS} == {0.0}
 
 
@@ -111,4 +115,4 @@ async def test_the_poll_that_reads_throttles_of_the_account_finds_the_throttled_
         assert stored_throttles(reader, "function-7", throttled_minute) == 9.0
         await poll(reader, aws, 10)
         assert {stored_throttles(reader, name, throttled_minute) for name in FUNCTIONS} == {0.0, 9.0}
-        assert {aws.requested["Throttles", name] for name in FUNCTIONS if name != "function-7"} == {2}
+        assert {aws.request_counts["Throttles", name] for name in FUNCTIONS if name != "function-7"} == {2}

@@ -96,16 +96,15 @@ async def test_ten_thousand_queues_are_listed_at_once_and_described_by_turns() -
     calls = Counter(account.aws.calls)
     assert status.failures == ()
     assert calls["sqs:ListQueues"] == len(pages)
-    assert calls["sqs:GetQueueAttributes"] == FIFO_QUEUES // 10  # those whose turn it is
+    assert calls["sqs:GetQueueAttributes"] == FIFO_QUEUES // 10  # queues whose turn it is
     assert {resource for _, resource in account.names} == {*names}
     series_counts = Counter(signal for signal, _ in account.names)
     assert (series_counts["standard_in_flight"], series_counts["fifo_in_flight"]) == (
         STANDARD_QUEUES,
         FIFO_QUEUES,
     )
-    assert (
-        series_counts["fifo_message_rate_batched"] == FIFO_QUEUES // 10
-    )  # the other queues wait for their turn
+    # The other queues wait for their turn.
+    assert series_counts["fifo_message_rate_batched"] == FIFO_QUEUES // 10
     assert status.waiting == FIFO_QUEUES - FIFO_QUEUES // 10
     server = await poll_and_judge(account)
     requested = [query for body in server.bodies for query in body["MetricDataQueries"]]

@@ -256,10 +256,10 @@ def test_if_the_first_reading_is_cancelled_the_waiting_inventory_reads_itself() 
     async def check() -> None:
         reads = slow_reads()
         reading = asyncio.ensure_future(reads.book.read())
-        waiting = asyncio.ensure_future(reads.book.wait_until_read([C]))
+        waiting_inventory = asyncio.ensure_future(reads.book.wait_until_read([C]))
         await asyncio.sleep(500)
         reading.cancel()
-        await waiting
+        await waiting_inventory
         assert reading.cancelled() and reads.book.last_known(C)
 
     run(check())
@@ -280,13 +280,13 @@ def exported_requests(aws: FakeAws) -> dict[tuple[str, str], float]:
 
 
 async def test_requests_are_known_also_for_quotas_that_no_signal_declares() -> None:
-    reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, numbered_quota(9): 5.0}), A, B)
+    undeclared_quota = numbered_quota(9)
+    reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, undeclared_quota: 5.0}), A, B)
     assert reads.book.requests is None
     await reads.book.read()
-    undeclared = numbered_quota(9)  # a quota that no signal declares
     assert reads.book.requests == {
         RequestedQuota(A): QuotaRequest(9.0, "PENDING", None),
-        RequestedQuota(undeclared): QuotaRequest(5.0, "PENDING", None),
+        RequestedQuota(undeclared_quota): QuotaRequest(5.0, "PENDING", None),
     }
     assert reads.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
     assert (reads.book.request_for(B), reads.book.request_for(None)) == (None, None)

@@ -61,7 +61,7 @@ class CellInventories:
 
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
             self.services_in_use.append({*aws.quota_services_in_use})
-            for observed in list[Observed]():
+            for observed in list[Observed]():  # nothing: a `yield` makes this function a generator
                 yield observed
 
         return replace(loaded_collector("quotas"), scans=(scan,))

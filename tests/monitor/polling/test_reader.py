@@ -1,4 +1,4 @@
-"""Reads the metrics of a cell from a fake CloudWatch over HTTP, whose responses may be invalid."""
+"""A reader reads the metrics of a cell from a fake CloudWatch over HTTP, whose responses may be invalid."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -48,7 +48,7 @@ LIMIT = Limit(1e9, LimitSource.API, 0.0)
 
 @dataclass
 class Reading:
-    """A reader of one metric per stream, its fleet and its fake CloudWatch. Streams are named by number."""
+    """A reader of one metric per stream, its fleet and its fake CloudWatch. Names of streams are numbers."""
 
     reader: MetricReader
     fleet: Fleet
@@ -124,7 +124,7 @@ async def reader_of(
     rejected: RejectedMetrics | None = None,
     points_per_second: float = 1e9,
 ) -> AsyncIterator[Reading]:
-    """Yield a reader of the metrics of this many streams, which are named from 0 on."""
+    """Yield a reader of metrics of streams, whose names are the numbers from 0 on. metric_count: how many."""
     fleet, telemetry = Fleet(), Telemetries()
     put(fleet, *range(metric_count))
     async with FakeCloudWatch(answer) as server:
@@ -145,13 +145,15 @@ def own_number(query: Query) -> dict[str, Any]:
     return query_result(query, {LAST: float(stream_of(query)), LAST - 1: 0.5})
 
 
-def answering(*, result_of: Callable[[Query], dict[str, Any]] = own_number) -> Callable[[Body], Response]:
+def answer_with_results(
+    *, result_of: Callable[[Query], dict[str, Any]] = own_number
+) -> Callable[[Body], Response]:
     """Return an answer of GetMetricData with a result for each query."""
     return lambda body: {"MetricDataResults": [result_of(query) for query in body["MetricDataQueries"]]}
 
 
 async def test_1200_metrics_are_read_in_three_calls_and_counted_once() -> None:
-    async with reader_of(answering(), 1200) as reading:
+    async with reader_of(answer_with_results(), 1200) as reading:
         assert await reading.reader.read(NOW) == []
         assert sorted(len(ids) for ids in reading.server.requested_ids) == [200, 500, 500]
         assert reading.newest_values(range(1200)) == [float(n) for n in range(1200)]
@@ -162,7 +164,7 @@ async def test_1200_metrics_are_read_in_three_calls_and_counted_once() -> None:
 
 
 async def test_the_first_read_covers_the_window_and_the_second_only_new_and_revisable_minutes() -> None:
-    async with reader_of(answering(), 1) as reading:
+    async with reader_of(answer_with_results(), 1) as reading:
         await reading.reader.read(NOW)
         await reading.reader.read(NOW + 5)
         spans = [(body["StartTime"] // 60, body["EndTime"] // 60) for body in reading.server.bodies]
@@ -172,7 +174,7 @@ async def test_the_first_read_covers_the_window_and_the_second_only_new_and_revi
 async def test_a_revised_value_replaces_the_earlier_one() -> None:
     values = iter([7.0, 9.0])
     async with reader_of(
-        answering(result_of=lambda query: query_result(query, {LAST: next(values)})), 1
+        answer_with_results(result_of=lambda query: query_result(query, {LAST: next(values)})), 1
     ) as reading:
         newest = []
         for _ in range(2):
@@ -182,7 +184,7 @@ async def test_a_revised_value_replaces_the_earlier_one() -> None:
 
 
 async def test_without_metrics_no_request_is_sent() -> None:
-    async with reader_of(answering(), 0) as reading:
+    async with reader_of(answer_with_results(), 0) as reading:
         assert await reading.reader.read(NOW) == []
         assert reading.server.bodies == []
 
@@ -200,7 +202,7 @@ async def test_only_incomplete_metrics_are_requested_again(status: str) -> None:
             else own_number(query)
         )
 
-    async with reader_of(answering(result_of=complete_at_second_request), 4) as reading:
+    async with reader_of(answer_with_results(result_of=complete_at_second_request), 4) as reading:
         assert await reading.reader.read(NOW) == []
         assert [
             [stream_of(query) for query in body["MetricDataQueries"]] for body in reading.server.bodies
@@ -218,7 +220,7 @@ async def test_metrics_that_stay_incomplete_are_reported_and_not_marked_as_read(
             query_result(query, {LAST: 1.0}, "PartialData") if stream_of(query) == "1" else own_number(query)
         )
 
-    async with reader_of(answering(result_of=incomplete_for_stream_1), 3) as reading:
+    async with reader_of(answer_with_results(result_of=incomplete_for_stream_1), 3) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert (failure.operation, failure.code) == ("GetMetricData", "Incomplete")
         assert '"Value":"1"' in failure.message
@@ -231,25 +233,25 @@ async def test_metrics_that_stay_incomplete_are_reported_and_not_marked_as_read(
 
 
 async def test_a_metric_that_is_missing_in_the_response_does_not_count_as_read() -> None:
-    def without_the_second(body: Body) -> Response:
+    def answer_without_stream_1(body: Body) -> Response:
         queries = [query for query in body["MetricDataQueries"] if stream_of(query) != "1"]
         return {"MetricDataResults": [own_number(query) for query in queries]}
 
-    async with reader_of(without_the_second, 3) as reading:
+    async with reader_of(answer_without_stream_1, 3) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert failure.code == "Incomplete"
         assert reading.read_up_to(range(3)) == [LAST, NEVER, LAST]
 
 
 async def test_a_result_with_more_values_than_timestamps_is_not_used() -> None:
-    def with_an_extra_value(query: Query) -> dict[str, Any]:
+    def extra_value_for_stream_1(query: Query) -> dict[str, Any]:
         return (
             query_result(query, {LAST: 1.0}, Values=[1.0, 2.0])
             if stream_of(query) == "1"
             else own_number(query)
         )
 
-    async with reader_of(answering(result_of=with_an_extra_value), 3) as reading:
+    async with reader_of(answer_with_results(result_of=extra_value_for_stream_1), 3) as reading:
         assert [failure.code for failure in await reading.reader.read(NOW)] == ["Incomplete"]
         assert reading.read_up_to(range(3)) == [LAST, NEVER, LAST]
 
@@ -268,7 +270,7 @@ async def test_each_request_that_is_sent_is_counted(error_response: ErrorRespons
 async def test_a_denied_call_affects_only_its_own_metrics() -> None:
     def deny_stream_0(body: Body) -> Response:
         is_denied = any(stream_of(query) == "0" for query in body["MetricDataQueries"])
-        return ErrorResponse("AccessDenied", 403) if is_denied else answering()(body)
+        return ErrorResponse("AccessDenied", 403) if is_denied else answer_with_results()(body)
 
     async with reader_of(deny_stream_0, 600) as reading:
         (failure,) = await reading.reader.read(NOW)
@@ -280,14 +282,14 @@ async def test_a_denied_call_affects_only_its_own_metrics() -> None:
 
 
 async def test_the_points_of_all_pages_are_joined() -> None:
-    def pages(body: Body) -> Response:
+    def answer_in_two_pages(body: Body) -> Response:
         first, second = body["MetricDataQueries"]
         if body.get("NextToken") is None:
             results = [query_result(first, {LAST: 1.0}, "PartialData"), query_result(second, {LAST: 5.0})]
             return {"MetricDataResults": results, "NextToken": "page two"}
         return {"MetricDataResults": [query_result(first, {LAST - 1: 2.0})]}
 
-    async with reader_of(pages, 2) as reading:
+    async with reader_of(answer_in_two_pages, 2) as reading:
         assert await reading.reader.read(NOW) == []
         assert [body.get("NextToken") for body in reading.server.bodies] == [None, "page two"]
         assert reading.newest_values(range(2)) == [1, 5]
@@ -297,12 +299,12 @@ async def test_the_points_of_all_pages_are_joined() -> None:
 
 
 async def test_pages_that_repeat_a_token_end_the_request() -> None:
-    def repeating(body: Body) -> Response:
+    def repeat_token(body: Body) -> Response:
         if len(reading.server.bodies) > 10:
             return ErrorResponse("AccessDenied")
         return {"MetricDataResults": [], "NextToken": "again"}
 
-    async with reader_of(repeating, 1) as reading:
+    async with reader_of(repeat_token, 1) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert failure.code == "PaginationError"
         assert len(reading.server.bodies) == 2
@@ -313,7 +315,7 @@ async def test_a_request_with_endless_pages_fails_alone() -> None:
 
     def endless_pages(body: Body) -> Response:
         if len(body["MetricDataQueries"]) == 500:
-            return answering()(body)
+            return answer_with_results()(body)
         return {"MetricDataResults": [], "NextToken": f"page {len(reading.server.bodies)}"}
 
     async with reader_of(endless_pages, 600) as reading:
@@ -324,7 +326,7 @@ async def test_a_request_with_endless_pages_fails_alone() -> None:
 
 
 async def test_a_request_ends_once_its_pages_have_more_points_than_were_requested() -> None:
-    def flooding(body: Body) -> Response:
+    def flood_with_points(body: Body) -> Response:
         (query,) = body["MetricDataQueries"]
         points = dict.fromkeys(range(LAST - WINDOW, LAST + 1), 1.0)
         return {
@@ -332,7 +334,7 @@ async def test_a_request_ends_once_its_pages_have_more_points_than_were_requeste
             "NextToken": f"{len(reading.server.bodies)}",
         }
 
-    async with reader_of(flooding, 1) as reading:
+    async with reader_of(flood_with_points, 1) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert (failure.code, len(reading.server.bodies)) == ("PaginationError", 1)
 
@@ -340,19 +342,19 @@ async def test_a_request_ends_once_its_pages_have_more_points_than_were_requeste
 # Metrics that CloudWatch rejects
 
 
-def rejecting(*rejected_streams: int, code: str = "ValidationError") -> Callable[[Body], Response]:
+def reject_streams(*rejected_streams: int, code: str = "ValidationError") -> Callable[[Body], Response]:
     """Return an answer that rejects each request for a metric of these streams."""
     names = {str(name) for name in rejected_streams}
 
     def answer(body: Body) -> Response:
         rejected = names & {stream_of(query) for query in body["MetricDataQueries"]}
-        return ErrorResponse(code) if rejected else answering()(body)
+        return ErrorResponse(code) if rejected else answer_with_results()(body)
 
     return answer
 
 
 async def test_a_rejected_metric_affects_only_its_own_series_which_is_unobservable() -> None:
-    async with reader_of(rejecting(77), 500) as reading:
+    async with reader_of(reject_streams(77), 500) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert failure.code == "ValidationError"
         assert [n for n, up_to in enumerate(reading.read_up_to(range(500))) if up_to != LAST] == [77]
@@ -364,7 +366,7 @@ async def test_a_rejected_metric_affects_only_its_own_series_which_is_unobservab
 
 async def test_a_rejected_metric_is_not_requested_until_the_retry_interval_has_passed() -> None:
     now = 0.0
-    async with reader_of(rejecting(3), 10, RejectedMetrics(lambda: now)) as reading:
+    async with reader_of(reject_streams(3), 10, RejectedMetrics(lambda: now)) as reading:
         await reading.reader.read(NOW)
         reading.server.bodies.clear()
         assert await reading.reader.read(NOW + 1) == []
@@ -377,14 +379,14 @@ async def test_a_rejected_metric_is_not_requested_until_the_retry_interval_has_p
         assert sorted(len(ids) for ids in reading.server.requested_ids) == [1, 9]
 
         now += RETRY_INTERVAL
-        reading.server.answer = answering()
+        reading.server.answer = answer_with_results()
         assert await reading.reader.read(NOW + 3) == []
         put(reading.fleet, 3)  # the next inventory registers the series again
         assert not any(map(reading.is_rejected, reading.fleet.series.values()))
 
 
 async def test_the_next_inventory_does_not_make_a_rejected_metric_observable() -> None:
-    async with reader_of(rejecting(3), 4) as reading:
+    async with reader_of(reject_streams(3), 4) as reading:
         await reading.reader.read(NOW)
         put(reading.fleet, 3)
         assert [
@@ -393,9 +395,9 @@ async def test_the_next_inventory_does_not_make_a_rejected_metric_observable() -
 
 
 async def test_a_new_reader_requests_metrics_that_its_predecessor_found_rejected() -> None:
-    async with reader_of(rejecting(3), 4) as reading:
+    async with reader_of(reject_streams(3), 4) as reading:
         await reading.reader.read(NOW)
-        reading.server.answer = answering()
+        reading.server.answer = answer_with_results()
         await MetricReader(reading.cell, reading.fleet, METRIC_SERVICES).read(NOW + 1)  # as after a reload
         put(reading.fleet, 3)
         assert not any(map(reading.is_rejected, reading.fleet.series.values()))
@@ -403,11 +405,11 @@ async def test_a_new_reader_requests_metrics_that_its_predecessor_found_rejected
 
 async def test_a_metric_that_is_dropped_while_rejected_is_observable_when_it_comes_back() -> None:
     now = 0.0
-    async with reader_of(rejecting(3), 4, RejectedMetrics(lambda: now)) as reading:
+    async with reader_of(reject_streams(3), 4, RejectedMetrics(lambda: now)) as reading:
         await reading.reader.read(NOW)
         drop(reading.fleet, 3)
         now += RETRY_INTERVAL
-        reading.server.answer = answering()
+        reading.server.answer = answer_with_results()
         await reading.reader.read(NOW + 1)
         put(reading.fleet, 3)
         assert not any(map(reading.is_rejected, reading.fleet.series.values()))
@@ -415,7 +417,7 @@ async def test_a_metric_that_is_dropped_while_rejected_is_observable_when_it_com
 
 async def test_a_poll_halves_a_bounded_number_of_requests_and_the_next_poll_continues() -> None:
     rejected_streams = range(0, 500, 2)
-    async with reader_of(rejecting(*rejected_streams), 500) as reading:
+    async with reader_of(reject_streams(*rejected_streams), 500) as reading:
         polls = 0
         while await reading.reader.read(NOW):
             polls += 1
@@ -428,7 +430,7 @@ async def test_a_poll_halves_a_bounded_number_of_requests_and_the_next_poll_cont
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidNextToken", "ExpiredToken"])
 async def test_only_requests_with_invalid_content_are_halved(code: str) -> None:
-    async with reader_of(rejecting(3, code=code), 10) as reading:
+    async with reader_of(reject_streams(3, code=code), 10) as reading:
         assert len(await reading.reader.read(NOW)) == 1
         assert len(reading.server.bodies) == 1
         assert not any(map(reading.is_rejected, reading.fleet.series.values()))
@@ -436,7 +438,9 @@ async def test_only_requests_with_invalid_content_are_halved(code: str) -> None:
 
 async def test_points_of_minutes_that_were_not_requested_are_discarded_and_counted() -> None:
     points = {NOW: 1.0, LAST: 5.0, NOW - WINDOW - 1: 2.0, -1: 3.0, 10**13: 4.0, 10**300: 4.0}
-    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 1) as reading:
+    async with reader_of(
+        answer_with_results(result_of=lambda query: query_result(query, points)), 1
+    ) as reading:
         assert await reading.reader.read(NOW) == []
         assert reading.newest_values([0]) == [5]
         assert reading.read_up_to([0]) == [LAST]
@@ -445,7 +449,9 @@ async def test_points_of_minutes_that_were_not_requested_are_discarded_and_count
 
 async def test_a_value_that_is_not_finite_is_a_missing_point_and_counts_as_an_error() -> None:
     points = {LAST: "NaN", LAST - 1: "Infinity", LAST - 2: "-Infinity", LAST - 3: 1e300, LAST - 4: 5.0}
-    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 1) as reading:
+    async with reader_of(
+        answer_with_results(result_of=lambda query: query_result(query, points)), 1
+    ) as reading:
         assert await reading.reader.read(NOW) == []
         assert reading.newest_values([0]) == [5]
         assert reading.fleet.rings.latest_minute[reading.row(0)] == LAST - 4
@@ -467,7 +473,7 @@ async def test_a_value_that_is_not_finite_is_a_missing_point_and_counts_as_an_er
 async def test_an_unreadable_response_affects_only_its_own_metrics(answer: bytes, attempts: int) -> None:
     def break_stream_0(body: Body) -> Response:
         is_broken = any(stream_of(query) == "0" for query in body["MetricDataQueries"])
-        return answer if is_broken else answering()(body)
+        return answer if is_broken else answer_with_results()(body)
 
     async with reader_of(break_stream_0, 600) as reading:
         (failure,) = await reading.reader.read(NOW)
@@ -492,7 +498,7 @@ async def test_results_of_a_metric_that_was_dropped_during_its_read_are_discarde
     def drop_while_reading(body: Body) -> Response:
         drop(reading.fleet, 0)
         put(reading.fleet, "new")  # takes the row of the dropped metric
-        return answering(result_of=lambda query: query_result(query, {LAST: 5.0}))(body)
+        return answer_with_results(result_of=lambda query: query_result(query, {LAST: 5.0}))(body)
 
     async with reader_of(drop_while_reading, 2) as reading:
         assert await reading.reader.read(NOW) == []
@@ -522,7 +528,9 @@ async def test_points_of_minutes_that_have_not_begun_by_the_clock_of_aws_are_rej
 ) -> None:
     """The clock of this machine is ahead, so that these minutes are requested."""
     points = {NOW + minutes_ahead - 5: 9.0, LAST: 5.0}
-    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 2) as reading:
+    async with reader_of(
+        answer_with_results(result_of=lambda query: query_result(query, points)), 2
+    ) as reading:
         reading.server.minute = NOW
         assert await reading.reader.read(NOW + minutes_ahead) == []
         assert reading.newest_values(range(2)) == [5, 5]
@@ -535,7 +543,7 @@ async def test_points_of_minutes_that_have_not_begun_by_the_clock_of_aws_are_rej
 
 
 async def test_minutes_are_requested_by_the_clock_of_aws_and_the_skew_is_exported() -> None:
-    async with reader_of(answering(), 1) as reading:
+    async with reader_of(answer_with_results(), 1) as reading:
         reading.server.minute = NOW
         await reading.reader.read(NOW)
         assert reading.cell.clock.minute() in {NOW, NOW + 1}
@@ -555,7 +563,9 @@ async def test_the_time_of_aws_is_read_from_errors_too() -> None:
 
 async def test_a_point_of_the_minute_that_just_ended_is_used_and_provisional() -> None:
     points = {NOW - 1: 3.0}
-    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 1) as reading:
+    async with reader_of(
+        answer_with_results(result_of=lambda query: query_result(query, points)), 1
+    ) as reading:
         row = np.array([reading.row(0)], np.int32)
         await reading.reader.read(NOW)
         assert reading.newest_values([0]) == [3]
@@ -568,7 +578,9 @@ async def test_a_point_of_the_minute_that_just_ended_is_used_and_provisional() -
 
 async def test_metrics_of_a_late_namespace_are_requested_from_their_last_point_on() -> None:
     points = {LAST - 30: 5.0}
-    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 2) as reading:
+    async with reader_of(
+        answer_with_results(result_of=lambda query: query_result(query, points)), 2
+    ) as reading:
         await reading.reader.read(NOW)
         await reading.reader.read(NOW + 1)
         assert reading.server.bodies[-1]["StartTime"] // 60 == LAST - 30 + 1 - REVISED_MINUTES
@@ -605,7 +617,7 @@ async def test_a_single_late_metric_is_read_however_late_its_points_come(
             query, {minute: value for minute, value in points.items() if minute + delay < now}
         )
 
-    server, fleet = FakeCloudWatch(answering(result_of=result_of)), Fleet()
+    server, fleet = FakeCloudWatch(answer_with_results(result_of=result_of)), Fleet()
     put(fleet, "in time")
     observed = Observed(signal="rate", resource=resource("late"), usage=total(late_metric))
     series_settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
@@ -627,7 +639,7 @@ async def test_first_reads_of_metrics_do_not_change_the_learned_delay() -> None:
     def falling_values(query: Query) -> dict[str, Any]:
         return query_result(query, {minute: float(NOW - minute) for minute in range(NOW - 30, NOW)})
 
-    async with reader_of(answering(result_of=falling_values), 1) as reading:
+    async with reader_of(answer_with_results(result_of=falling_values), 1) as reading:
         for polls in range(1, 2 * MIN_POLLS):  # each inventory finds more metrics
             put(reading.fleet, *range(polls * 10))
             await reading.reader.read(NOW, only_new=True)
@@ -635,7 +647,7 @@ async def test_first_reads_of_metrics_do_not_change_the_learned_delay() -> None:
 
 
 async def test_a_pause_without_reads_does_not_change_the_learned_delay() -> None:
-    async with reader_of(answering(), 1) as reading:
+    async with reader_of(answer_with_results(), 1) as reading:
         row, learned_delays = np.array([reading.row(0)]), set[int]()
         for now in range(NOW, NOW + 60):
 
@@ -644,7 +656,9 @@ async def test_a_pause_without_reads_does_not_change_the_learned_delay() -> None
 
             is_denied = NOW + 20 <= now < NOW + 40
             reading.server.answer = (
-                rejecting(0, code="AccessDenied") if is_denied else answering(result_of=result_in_time)
+                reject_streams(0, code="AccessDenied")
+                if is_denied
+                else answer_with_results(result_of=result_in_time)
             )
             await reading.reader.read(now)
             if now >= NOW + 20:
@@ -654,7 +668,7 @@ async def test_a_pause_without_reads_does_not_change_the_learned_delay() -> None
 
 @pytest.mark.parametrize(("revisions", "age"), [(0, 2), (1, 2), (3, 4)])
 async def test_a_falling_usage_is_shown_once_its_points_no_longer_change(revisions: int, age: int) -> None:
-    """Another metric of the namespace comes three minutes late, so that minutes are complete after that.
+    """Another metric of the namespace comes three minutes late, so minutes are complete three minutes later.
 
     revisions: how many polls raise each point after it came. age: the age of the newest minute that is shown.
     """
@@ -667,9 +681,9 @@ async def test_a_falling_usage_is_shown_once_its_points_no_longer_change(revisio
         }
         return query_result(query, points)
 
-    async with reader_of(answering(result_of=result_of), 2) as reading:
+    async with reader_of(answer_with_results(result_of=result_of), 2) as reading:
         for now in range(NOW, NOW + 20):
-            reading.server.answer = answering(result_of=partial(result_of, now=now))
+            reading.server.answer = answer_with_results(result_of=partial(result_of, now=now))
             await reading.reader.read(now)
         row = np.array([reading.row(1)], np.int32)
         assert reading.fleet.rings.complete_through(row) == now - 4
@@ -679,7 +693,7 @@ async def test_a_falling_usage_is_shown_once_its_points_no_longer_change(revisio
 
 @pytest.mark.parametrize("step", [3600, -3600])
 async def test_a_step_of_the_wall_clock_by_an_hour_loses_no_minute(step: int) -> None:
-    async with reader_of(answering(), 1) as reading:
+    async with reader_of(answer_with_results(), 1) as reading:
         seconds = step_seconds = 0
 
         def wall_clock() -> float:

@@ -29,7 +29,7 @@ def answers(*apis: tuple[str, str]) -> dict[str, Any]:
     return {
         "get_account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
         "get_apis": {"Items": []},
-        "get_rest_apis": {"items": [{"id": identity, "name": name} for identity, name in apis]},
+        "get_rest_apis": {"items": [{"id": api_id, "name": name} for api_id, name in apis]},
         "get_usage_plans": {"items": []},
         "get_stages": lambda **params: {"item": [STAGE]} if "restApiId" in params else {"Items": []},
         "get_service_quota": denied("GetServiceQuota"),
@@ -80,11 +80,11 @@ async def test_selectors_match_the_id_as_well_as_the_name() -> None:
 async def test_a_renamed_api_keeps_its_series_which_shows_the_new_name() -> None:
     account = FakeAccount(**answers())
     await read_stages(account, ORDERS)
-    version = account.fleet.version
+    version_before = account.fleet.version
     assert await read_stages(account, ("aaaaaaaaaa", "orders-v2")) == {
         "aaaaaaaaaa/prod": ("orders-v2/prod", 100)
     }
-    assert account.fleet.dropped == [] and account.fleet.version > version
+    assert account.fleet.dropped == [] and account.fleet.version > version_before
 
 
 async def test_samples_of_two_apis_with_one_name_differ_by_id_and_show_a_new_name() -> None:

@@ -1,6 +1,6 @@
-"""Repeated inventories: a series is registered again only if it has changed, and is else only confirmed.
+"""Repeated inventories: a series that has changed is registered again; any other series is confirmed.
 
-To confirm a series is to note that it was found again, and to update when its limit was read.
+A confirmation notes that the series was found again, and updates when its limit was read.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -82,11 +82,11 @@ def record_registrations(account: FakeAccount, config: Config | None = None) -> 
     return fleet
 
 
-def collector_of(observed: list[Observed]) -> Any:
+def collector_of(observations: list[Observed]) -> Any:
     """Return a collector that yields the observations in a list."""
 
     async def scan(aws: Aws) -> AsyncIterator[Observed]:
-        for observation in observed:
+        for observation in observations:
             yield observation
 
     return collector(scan)
@@ -124,14 +124,15 @@ async def test_a_changed_limit_is_used_at_once_and_registers_only_its_own_series
     fleet = record_registrations(account)
     await account.run_inventory(KINESIS)
     fleet.take_registered()
-    before = account.limit("kinesis", "stream_write_bytes", "orders")
+    limit_before = account.limit("kinesis", "stream_write_bytes", "orders")
     await account.run_inventory(KINESIS, **streams(orders=4, clicks=2))
-    after = account.limit("kinesis", "stream_write_bytes", "orders")
-    assert before and after and after[0] == 2 * before[0]
+    limit_after = account.limit("kinesis", "stream_write_bytes", "orders")
+    assert limit_before and limit_after and limit_after[0] == 2 * limit_before[0]
     assert {resource for _, resource in fleet.take_registered()} == {"orders"}
     slot = fleet.series_of("stream_write_bytes", "orders").slot
-    assert fleet.limit[slot] == after[0]
-    assert [limit for _, limit in fleet.past_limits.history(slot, after[0])] == [before[0], after[0]]
+    assert fleet.limit[slot] == limit_after[0]
+    past_limits = [limit for _, limit in fleet.past_limits.history(slot, limit_after[0])]
+    assert past_limits == [limit_before[0], limit_after[0]]
 
 
 async def test_a_resource_that_disappears_and_comes_back_is_registered_again() -> None:

@@ -36,8 +36,8 @@ from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
-NOW = 29_000_000
-LAST = NOW - 4
+NOW = 29_000_000  # minutes since the epoch
+LAST = NOW - 4  # the newest complete minute
 REGION = "eu-west-1"
 MONITORING, FIRST, SECOND = "999999999999", "111111111111", "222222222222"
 GET_METRIC_DATA: Any = SERVICE_MODELS.get_service_model("cloudwatch").operation_model("GetMetricData")
@@ -109,12 +109,12 @@ async def linked_accounts(
 ) -> AsyncIterator[Accounts]:
     """Open accounts with streams of these names; each keyword is the letter `a` and an account's id."""
 
-    def validated(body: Body) -> Response:
+    def validate_and_answer(body: Body) -> Response:
         times = {key: float(body[key]) for key in ("StartTime", "EndTime")}
         validate_parameters({**body, **times}, GET_METRIC_DATA.input_shape)
         return answer(body)
 
-    async with FakeCloudWatch(validated) as server:
+    async with FakeCloudWatch(validate_and_answer) as server:
         telemetry = Telemetries()
         caller = Cell(fake_credentials(), MONITORING, REGION, telemetry.aws, {}, server.url, max_attempts=1)
         accounts = Accounts(SharedCalls(MetricCaller(caller, 1e9), wait=0.01), server, telemetry=telemetry)
@@ -257,11 +257,11 @@ async def test_cancelling_a_waiting_reader_does_not_cancel_the_call_of_other_rea
     async with linked_accounts(
         answer_by_account, a111111111111=("orders",), a222222222222=("orders",)
     ) as accounts:
-        cancelled = asyncio.create_task(accounts.readers[FIRST].read(NOW))
-        remaining = asyncio.create_task(accounts.readers[SECOND].read(NOW))
+        cancelled_read = asyncio.create_task(accounts.readers[FIRST].read(NOW))
+        remaining_read = asyncio.create_task(accounts.readers[SECOND].read(NOW))
         await asyncio.sleep(0)
-        cancelled.cancel()
-        assert await remaining == []
+        cancelled_read.cancel()
+        assert await remaining_read == []
         assert accounts.newest_value(SECOND, "orders") == 2
 
 

@@ -46,11 +46,14 @@ METRIC_VALUES = {"WriteProvisionedThroughputExceeded": 60_000.0, "IncomingBytes"
 
 @dataclass
 class SlowAws:
-    """Fake AWS services, of which Lambda never responds, and a webhook. notified: the webhook was called."""
+    """Fake AWS services, of which Lambda never responds, and a webhook.
+
+    notified: set once the webhook was called. requested_queries: metric and end time of each query, as JSON.
+    """
 
     url: str = ""
     notified: asyncio.Event = field(default_factory=asyncio.Event)
-    requested: list[str] = field(default_factory=list)  # metric and end time of each query, as JSON
+    requested_queries: list[str] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
         text, target = await request.text(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
@@ -71,7 +74,7 @@ class SlowAws:
         }
 
     def result(self, query: dict[str, Any], end: int) -> dict[str, Any]:
-        self.requested.append(json.dumps([query["MetricStat"], end]))
+        self.requested_queries.append(json.dumps([query["MetricStat"], end]))
         value = METRIC_VALUES.get(query["MetricStat"]["Metric"]["MetricName"])
         times = [] if value is None else [end - 60 * minutes for minutes in range(1, 15)]
         return {
@@ -113,7 +116,9 @@ async def test_a_service_that_never_responds_holds_up_nothing_else(tmp_path: Pat
                 await aws.notified.wait()
             ready = await eventually(partial(get, f"http://{listen}/-/ready"))
             assert ready.json() == {"ready": True, "pending": ["123456789012/eu-west-1 (lambda)"]}
-            assert len(aws.requested) == len(set(aws.requested)), "each metric is requested once"
+            assert len(aws.requested_queries) == len(set(aws.requested_queries)), (
+                "each metric is requested once"
+            )
             body = envelope([lines([Update()])], "r-1")
             headers = {"X-Amz-Firehose-Access-Key": KEYS[0], "X-Amz-Firehose-Request-Id": "r-1"}
             headers["X-Amz-Firehose-Protocol-Version"] = "1.0"

@@ -23,7 +23,7 @@ from tests.monitor.polling.inventories import (
 
 CELL = ACCOUNT_ID, "eu-west-1"
 NAMES = ["plain", "two words", " ", "注文", "注文 管理", "two\nlines", "half\ud800", "x" * 2000]
-ACCEPTED = {"plain", "two words"}
+ACCEPTED_NAMES = {"plain", "two words"}
 
 
 def groups(*names: str) -> dict[str, Any]:
@@ -87,11 +87,11 @@ async def test_exactly_the_dimensions_that_cloudwatch_accepts_are_requested(serv
     ]
     values = {dimension["Value"] for metric in requested for dimension in metric["Dimensions"]}
     assert all(map(is_accepted, values))
-    assert values >= ACCEPTED
+    assert values >= ACCEPTED_NAMES
     keys_with_usage = [
         key for key, series in account.fleet.series.items() if account.fleet.usages.get(series.slot)
     ]
-    assert {key.resource.split("/")[0] for key in keys_with_usage} >= ACCEPTED
+    assert {key.resource.split("/")[0] for key in keys_with_usage} >= ACCEPTED_NAMES
 
 
 async def test_the_reason_why_a_name_cannot_be_requested_is_reported() -> None:

@@ -136,12 +136,14 @@ async def test_one_call_reads_the_configured_tags_of_all_services() -> None:
         await account.inventory.read_tags(REGISTRY.collectors)
         assert account.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # two pages
     arns = (arn for collector in REGISTRY.collectors for arn in collector.arns.values())
-    types = sorted(map(resource_type, arns))
-    assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {*types}
-    of_all_tags = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
-    of_one_tag = {**of_all_tags, "TagFilters": [{"Key": "team"}]}
+    resource_types = sorted(map(resource_type, arns))
+    assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {
+        *resource_types
+    }
+    request_for_all_tags = {"ResourceTypeFilters": resource_types, "ResourcesPerPage": 100}
+    request_for_one_tag = {**request_for_all_tags, "TagFilters": [{"Key": "team"}]}
     # With a filter for each of two tags, AWS would return only resources that have both.
-    assert requested == [of_one_tag, of_one_tag, of_all_tags, of_all_tags]
+    assert requested == [request_for_one_tag] * 2 + [request_for_all_tags] * 2
 
 
 @pytest.mark.parametrize(("tags", "services"), [((), BY_SERVICE), (("team",), ["apigateway", "autoscaling"])])

@@ -26,7 +26,7 @@ from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 
 NOW = 29_000_000  # the minute in which the loop's clock begins
-DELAY = 3
+DELAY = 3  # minutes
 METRICS, CALLS = 520, 2  # metrics and calls of one poll
 RATE = 40.0  # calls per second to CloudWatch while AWS throttles no call
 THROTTLED_FROM, THROTTLED_UNTIL = 10, 20  # minutes after NOW

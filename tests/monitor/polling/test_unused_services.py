@@ -140,15 +140,15 @@ def test_the_resources_of_an_unused_service_are_listed_ever_more_rarely() -> Non
 
 
 @pytest.mark.parametrize(
-    ("empty_runs", "minutes"), [(1, 20), (2, 40), (3, 80), (5, 320), (6, 360), (99, 360)]
+    ("empty_runs", "interval_minutes"), [(1, 20), (2, 40), (3, 80), (5, 320), (6, 360), (99, 360)]
 )
-def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> None:
+def test_the_interval_doubles_up_to_six_hours(empty_runs: int, interval_minutes: int) -> None:
     service = EmptyInventories()
     for _ in range(empty_runs):
         service.record(is_empty=True, now=0.0)
     # The usual interval is 10 minutes, so an inventory may begin 5 minutes early, and not 6.
-    assert not service.is_due((minutes - 6) * 60.0, 600.0)
-    assert service.is_due(minutes * 60.0, 600.0)
+    assert not service.is_due((interval_minutes - 6) * 60.0, 600.0)
+    assert service.is_due(interval_minutes * 60.0, 600.0)
     service.record(is_empty=False, now=1e6)
     assert service.is_due(1e6 + 600, 600.0)
 
@@ -201,7 +201,7 @@ async def test_a_service_in_python_costs_only_its_lists_if_it_has_no_resources(
     ("service", "operation", "signal"),
     [("lambda", "ListFunctions", "account_concurrency"), ("kinesis", "ListStreams", "shards_per_region")],
 )
-async def test_the_account_has_series_where_the_list_of_a_service_is_denied(
+async def test_the_account_has_series_if_the_list_of_a_service_is_denied(
     service: str, operation: str, signal: str
 ) -> None:
     answers: dict[str, Any] = {

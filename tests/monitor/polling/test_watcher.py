@@ -239,11 +239,11 @@ async def test_a_poll_before_the_first_inventory_does_not_complete_a_cell(
 
 
 async def test_the_first_poll_waits_for_tags(aws_url: str) -> None:
-    released, fleet, config = asyncio.Event(), Fleet(), Config(tags=("team",))
+    tags_released, fleet, config = asyncio.Event(), Fleet(), Config(tags=("team",))
 
     class SlowTagsInventory(Inventory):
         async def read_tags(self, collectors: Iterable[Collector]) -> None:
-            await released.wait()
+            await tags_released.wait()
             await super().read_tags(collectors)
 
     account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts(REGISTRY)[0]
@@ -255,7 +255,7 @@ async def test_the_first_poll_waits_for_tags(aws_url: str) -> None:
         await until(lambda: not watcher.may_discover("sqs"))
         assert fleet.series
         assert watcher.poll_status.started_at is None
-        released.set()
+        tags_released.set()
         await until(watcher.polled_once.is_set)
         assert watcher.inventory.statuses[TAGS].succeeded_at
     await cell.close()
@@ -448,11 +448,11 @@ async def reload(first: Watcher, config: Config) -> Watcher:
 async def test_a_reload_that_excludes_a_region_drops_it_even_if_an_account_is_inaccessible(
     aws_url: str,
 ) -> None:
-    watched = ["eu-west-1", "us-east-1"]
-    first = new_watcher(aws_url, regions=watched)
+    regions_before = ["eu-west-1", "us-east-1"]
+    first = new_watcher(aws_url, regions=regions_before)
     await run_once(first)
     inaccessible = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
-    settings = {"accounts": [{"name": "own", "regions": watched}, inaccessible], "services": ["sqs"]}
+    settings = {"accounts": [{"name": "own", "regions": regions_before}, inaccessible], "services": ["sqs"]}
     config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": aws_url})
     second = await reload(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}

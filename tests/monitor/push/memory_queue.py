@@ -12,7 +12,7 @@ QUEUED_AT = 7.0  # epoch seconds
 
 
 class MemoryQueueStore:
-    """Stores everything in dictionaries by receiver. queued_at: the time that all requests get."""
+    """Stores requests and watermarks by receiver. queued_at: the time in all requests, in epoch seconds."""
 
     location = "in memory"
 

@@ -53,9 +53,9 @@ def add_stream(
     observed: arguments of `Observed`, which may replace its usage and throttled demand.
     """
     stream = key(name)
-    used, throttled = traffic.of(StreamName=stream.id), throttled_metric.of(StreamName=stream.id)
+    usage, throttled = (metric.of(StreamName=stream.id) for metric in (traffic, throttled_metric))
     return add(
-        fleet, stream, series_settings, **({"usage": total(used), "throttled": total(throttled)} | observed)
+        fleet, stream, series_settings, **({"usage": total(usage), "throttled": total(throttled)} | observed)
     )
 
 

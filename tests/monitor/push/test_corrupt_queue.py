@@ -12,11 +12,13 @@ from monitor.push.queue_store import PushBatch, PushQueueError, PushRequest
 from monitor.push.sqlite_queue import SqliteQueueStore
 from monitor.push.watermarks import WATERMARK_DTYPE
 
+# Each copy has one to three changed bytes.
 CORRUPTED_COPIES = int(os.environ.get("HEADROOM_FLIPS", "300"))
 BODY = b"samples" * 50
 
 
 def filled_queue(path: Path) -> bytes:
+    """Write a queue file with requests of two receivers, and return its content."""
     store = SqliteQueueStore(path)
     for receiver in ("tsdb", "other"):
         for n in range(20):
@@ -28,7 +30,7 @@ def filled_queue(path: Path) -> bytes:
 
 
 def can_be_used(store: SqliteQueueStore) -> bool:
-    """Return whether requests can be appended and read. After a failure, ask again: the file may be new."""
+    """Return whether requests can be appended and read. A call after a failure may use a new file."""
     try:
         store.retain_receivers(["tsdb"])
         store.load_watermarks("tsdb")

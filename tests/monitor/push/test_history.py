@@ -13,8 +13,8 @@ from tests.monitor.push.pushed_fleets import ImmediateReceiver, Point, add_strea
 NAMES = ("a", "b")
 FAMILIES = {"usage", "saturation", "zone", "limit", "utilization_ratio"}
 
-# series, whether the value is throttled demand, age in minutes at NOW - 1, value, whether to push afterwards
-writes = st.lists(
+# A write: series, whether the value is throttled demand, age in minutes at NOW - 1, value, whether to push
+WRITES = st.lists(
     st.tuples(
         st.sampled_from(NAMES),
         st.booleans(),
@@ -27,12 +27,12 @@ writes = st.lists(
 
 
 def pushed_points(
-    written: list[tuple[str, bool, int, int, bool]], receiver: ImmediateReceiver, restarts: bool
+    writes: list[tuple[str, bool, int, int, bool]], receiver: ImmediateReceiver, restarts: bool
 ) -> list[tuple[str, Point]]:
     """Write points and then the minute NOW, push meanwhile and at the end, and return all pushed points."""
     series = {name: add_stream(receiver.fleet, name) for name in NAMES}
     points = []
-    for name, of_throttling, age, value, is_pushed in written:
+    for name, of_throttling, age, value, is_pushed in writes:
         write_usage(receiver.fleet, series[name], {NOW - 1 - age: value}, of_throttling)
         if is_pushed:
             points += points_of(receiver.push())
@@ -44,27 +44,27 @@ def pushed_points(
     return points + points_of(receiver.push())
 
 
-@given(writes, st.booleans())
+@given(WRITES, st.booleans())
 def test_a_receiver_that_needs_samples_in_order_gets_each_minute_at_most_once_and_in_order(
-    written: list[tuple[str, bool, int, int, bool]], restarts: bool
+    writes: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     minutes_of_series = defaultdict(list)
-    for family, (resource, minutes_ago, _) in pushed_points(written, ImmediateReceiver(Fleet()), restarts):
+    for family, (resource, minutes_ago, _) in pushed_points(writes, ImmediateReceiver(Fleet()), restarts):
         minutes_of_series[family, resource].append(-minutes_ago)
     for minutes in minutes_of_series.values():
         assert minutes == sorted(set(minutes))
         assert minutes[-1] == 0, "the newest minute is pushed"
 
 
-@given(writes, st.booleans())
+@given(WRITES, st.booleans())
 def test_a_receiver_that_accepts_samples_out_of_order_gets_the_same_values_as_a_new_receiver(
-    written: list[tuple[str, bool, int, int, bool]], restarts: bool
+    writes: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     fleet = Fleet()
     receiver = ImmediateReceiver(fleet, out_of_order=True)
     last_values = {
         (family, resource, minutes_ago): value
-        for family, (resource, minutes_ago, value) in pushed_points(written, receiver, restarts)
+        for family, (resource, minutes_ago, value) in pushed_points(writes, receiver, restarts)
     }
     new_receiver = ImmediateReceiver(fleet)
     expected = {

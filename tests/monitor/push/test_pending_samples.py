@@ -99,8 +99,8 @@ def test_minutes_before_a_metric_stream_began_are_not_pushed_as_zero(fleet: Flee
     assert receiver.push_family("saturation") == [(RESOURCE, 5, 0), (RESOURCE, 4, 0)]
     fleet.rings.mark_read(rows, NOW - 6)
     fleet.rings.mark_streamed(rows, np.array([NOW - 3], np.int32), NOW)
-    late = [(RESOURCE, minutes_ago, 0) for minutes_ago in range(3 + LATE_MINUTES - 1, 5, -1)]
-    assert receiver.push_family("saturation") == [(RESOURCE, 3, 0), *late], (
+    late_points = [(RESOURCE, minutes_ago, 0) for minutes_ago in range(3 + LATE_MINUTES - 1, 5, -1)]
+    assert receiver.push_family("saturation") == [(RESOURCE, 3, 0), *late_points], (
         "polls have read the older minutes meanwhile"
     )
 
@@ -262,13 +262,13 @@ def test_late_and_revised_minutes_are_pushed_to_a_receiver_that_accepts_them(fle
     write_usage(fleet, series, {NOW - 7: 50, NOW - 6: 950, NOW - 5: 501, NOW - 4: 700})
     requests = [points_of([request]) for request in receiver.push()]
     assert {point[1] for _, point in requests[0]} == {4}, "new minutes come first, in a request of their own"
-    later = [point for request in requests[1:] for point in request]
-    assert [point for name, point in later if name == "usage"] == [
+    later_points = [point for request in requests[1:] for point in request]
+    assert [point for name, point in later_points if name == "usage"] == [
         (RESOURCE, 7, 50),
         (RESOURCE, 6, 950),
         (RESOURCE, 5, 501),
     ]
-    assert ("zone", (RESOURCE, 6, Zone.NEAR)) in later
+    assert ("zone", (RESOURCE, 6, Zone.NEAR)) in later_points
     assert receiver.push() == []
     write_usage(fleet, series, {NOW - 3: 1})
     assert receiver.push_family("usage") == [(RESOURCE, 3, 1)], "each revision is pushed once"

@@ -39,14 +39,14 @@ async def test_a_call_that_takes_longer_than_the_timeout_fails() -> None:
 async def test_cancelling_a_caller_does_not_stop_its_call() -> None:
     store = StuckStore()
     queue = PushQueue(store)
-    reading = asyncio.create_task(queue.first("tsdb"))
-    appending = asyncio.create_task(queue.append("tsdb", BATCH, MAX_BYTES))
+    cancelled_read = asyncio.create_task(queue.first("tsdb"))
+    cancelled_append = asyncio.create_task(queue.append("tsdb", BATCH, MAX_BYTES))
     await asyncio.sleep(0)
-    reading.cancel()
-    appending.cancel()
+    cancelled_read.cancel()
+    cancelled_append.cancel()
     assert all(
         isinstance(outcome, asyncio.CancelledError)
-        for outcome in await asyncio.gather(reading, appending, return_exceptions=True)
+        for outcome in await asyncio.gather(cancelled_read, cancelled_append, return_exceptions=True)
     )
     store.released.set()
     await queue.load_watermarks("other")  # returns after the calls of the cancelled callers

@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PushQueueS
 
 
 def push_request(samples: int, size: int = 10) -> PushRequest:
-    """Return a request. Its number of samples distinguishes it from others. size: bytes."""
+    """Return a request. Tests identify a request by its number of samples. size: of the body, in bytes."""
     return PushRequest(sample_count=samples, newest_minute=NOW, body=bytes([samples]) * size)
 
 

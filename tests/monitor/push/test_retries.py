@@ -45,7 +45,8 @@ async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
         reason = {"reason": f"http_{status}"}
         # The minute that was written has four samples.
         await process.wait_until(lambda: process.metric(sent) + process.metric(dropped, **reason) == 4)
-        assert (process.metric(sent), len(server.requests)) == ((4, 2) if is_retried else (0, 1))
+        sent_count, request_count = (4, 2) if is_retried else (0, 1)
+        assert (process.metric(sent), len(server.requests)) == (sent_count, request_count)
         assert process.metric("requests_failed_total", **reason) == 1
         if is_retried:
             assert server.requests[0][2] == server.requests[1][2]

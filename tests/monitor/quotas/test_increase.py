@@ -121,6 +121,7 @@ async def test_a_decided_request_is_ignored() -> None:
     assert await increase_of(service_quotas(decided))
 
 
+# By case: the Service Quotas, the desired value, the ARN, and the beginning of the error.
 REFUSED_REQUESTS: dict[str, tuple[Callable[[], FakeAws], float, str, str]] = {
     "a request is pending": (
         lambda: service_quotas(PENDING),
@@ -158,14 +159,14 @@ REFUSED_REQUESTS: dict[str, tuple[Callable[[], FakeAws], float, str, str]] = {
 
 
 @pytest.mark.parametrize(
-    ("aws", "desired", "arn", "expected"), REFUSED_REQUESTS.values(), ids=REFUSED_REQUESTS
+    ("make_aws", "desired", "arn", "error_start"), REFUSED_REQUESTS.values(), ids=REFUSED_REQUESTS
 )
 async def test_a_request_that_aws_would_not_accept_is_refused(
-    aws: Callable[[], FakeAws], desired: float, arn: str, expected: str
+    make_aws: Callable[[], FakeAws], desired: float, arn: str, error_start: str
 ) -> None:
     with pytest.raises(RequestRefusedError) as refused:
-        await increase_of(aws(), desired, arn)
-    assert str(refused.value).startswith(QUOTA_PREFIX + expected)
+        await increase_of(make_aws(), desired, arn)
+    assert str(refused.value).startswith(QUOTA_PREFIX + error_start)
 
 
 def denied_by_organization() -> ClientError:
@@ -173,6 +174,7 @@ def denied_by_organization() -> ClientError:
     return ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "GetServiceQuota")
 
 
+# By case: the failing answer, and the error.
 FAILED_CALLS: dict[str, tuple[dict[str, Any], str]] = {
     "the quota may not be read": (
         {"get_service_quota": denied("GetServiceQuota")},

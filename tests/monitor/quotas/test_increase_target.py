@@ -60,7 +60,7 @@ def test_an_account_of_an_organization_is_chosen_by_its_id() -> None:
             choose_account([PRODUCTION], name, [organization])
 
 
-# account, its regions, the region on the command line, the quota, the region that is chosen
+# The account, its regions, the region on the command line, the quota, and the region that is chosen.
 REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]] = [
     (OWN, ("eu-west-1",), "", SHARDS, ("eu-west-1",)),
     (OWN, (), "", SHARDS, ()),

@@ -58,10 +58,19 @@ def test_every_signal_has_a_quota_or_a_reason() -> None:
             assert signal.quota is None and str(error)
 
 
-COUNTS = {"2000": 2000, "2,000": 2000, "2_000": 2000, "2k": 2000, "1.5M": 1.5e6, " 7 ": 7, "0": 0, "2.5": 2.5}
+AMOUNTS = {
+    "2000": 2000,
+    "2,000": 2000,
+    "2_000": 2000,
+    "2k": 2000,
+    "1.5M": 1.5e6,
+    " 7 ": 7,
+    "0": 0,
+    "2.5": 2.5,
+}
 
 
-@pytest.mark.parametrize(("text", "expected"), COUNTS.items())
+@pytest.mark.parametrize(("text", "expected"), AMOUNTS.items())
 def test_an_amount_of_a_quota_named_by_its_codes_is_a_number(text: str, expected: float) -> None:
     assert WantedQuota(SHARDS).amount(text) == expected
 

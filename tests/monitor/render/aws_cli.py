@@ -15,15 +15,15 @@ from collectors.response_path import response_path
 from collectors.response_types import type_of
 from tests.fake_aws import SERVICE_MODELS
 
-PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*$")  # a word that people have to choose
+PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*$")  # a word in capitals, which users replace by a value
 TOKEN = re.compile(r"[\[\]{},=]|[^\[\]{},=]+")
 NUMBERS = {"integer", "long", "float", "double"}
 
 
 def check_command(command: str, region: str) -> None:
-    """Check a command.
+    """Check that the AWS CLI accepts a command, and that it names the region.
 
-    Raises AssertionError for one that the AWS CLI would not accept, or that names another region.
+    Raises AssertionError if not.
     """
     aws, service, operation, *options = shlex.split(command)
     assert aws == "aws"
@@ -34,8 +34,8 @@ def check_command(command: str, region: str) -> None:
     shape = model.input_shape
     members = {f"--{xform_name(member, '-')}": member for member in (shape.members if shape else ())}
     assert set(values) <= set(members), command
-    given = {members[option] for option in values}
-    assert set(shape.required_members if shape else ()) <= given, command
+    given_members = {members[option] for option in values}
+    assert set(shape.required_members if shape else ()) <= given_members, command
     for option, words in values.items():
         assert shape
         _check_option(shape.members[members[option]], words, f"{command}: {option}")
@@ -127,7 +127,7 @@ def _check_scalar(shape: Shape, text: str, where: str) -> None:
     is_placeholder = bool(PLACEHOLDER.match(text))
     allowed: Sequence[str] = getattr(shape, "enum", ())
     if allowed:
-        # A word in capitals may also be a value of AWS's with a mistake.
+        # A word in capitals that resembles a value of AWS is no placeholder, but a misspelled value.
         may_be_chosen = is_placeholder and not get_close_matches(text, allowed)
         assert text in allowed or may_be_chosen, f"{where}: expected one of {allowed}, found {text}"
     elif shape.type_name in NUMBERS:

@@ -161,9 +161,11 @@ def test_throttled_demand_has_a_command_at_any_utilization() -> None:
 
 
 def test_a_limit_that_cannot_be_raised_has_no_command() -> None:
-    fixed = [signal for signal in REGISTRY.signals if not signal.command and signal.kind is LimitKind.FIXED]
-    assert any(signal.quota for signal in fixed)
-    assert not any(command_for(signal.id) for signal in fixed)
+    fixed_signals = [
+        signal for signal in REGISTRY.signals if not signal.command and signal.kind is LimitKind.FIXED
+    ]
+    assert any(signal.quota for signal in fixed_signals)
+    assert not any(command_for(signal.id) for signal in fixed_signals)
 
 
 def test_resource_names_are_quoted_for_the_shell() -> None:

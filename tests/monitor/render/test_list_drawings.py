@@ -10,13 +10,13 @@ from monitor.render.forecast_words import forecast_words, time_range
 from monitor.render.list_drawings import NO_SAMPLE, gauge, sparkline_drawing, time_position, time_to_limit
 from rules.signals import Band
 
-NOW = 1_000_000
+NOW = 1_000_000  # minutes since the epoch
 # Each Reach: probabilities by horizon, minutes of the quantiles, days of history, effective ceiling.
 LIKELY = Reach((0.1, 0.92, 0.95, 0.95), (NOW + 40, NOW + 60, NOW + 120), 14.0)
 UNLIKELY = Reach((0.0, 0.1, 0.2, 0.31), (NOW + 2900, NOW + 3600, NOW + 4300), 14.0)
 AT_LIMIT = Reach((1.0, 1.0, 1.0, 1.0), (NOW, NOW, NOW), 14.0)
 NOT_REACHED = Reach((0.0, 0.0, 0.0, 0.0), (), 14.0)
-JUST_BELOW = Reach((0.99, 0.99, 0.99, 0.99), (), 14.0)  # it was reached some minutes ago
+JUST_BELOW = Reach((0.99, 0.99, 0.99, 0.99), (), 14.0)  # the limit was reached some minutes ago
 
 
 def plain(text: str) -> str:
@@ -107,7 +107,7 @@ def test_missing_minutes_are_drawn_as_a_gap_without_a_line() -> None:
     assert "ref" not in drawn
 
 
-def test_throttled_minutes_are_marked_even_where_the_usage_is_unknown() -> None:
+def test_throttled_minutes_are_marked_even_if_the_usage_is_unknown() -> None:
     usage, throttled = np.full(180, 0.5, np.float32), np.zeros(180, np.float32)
     usage[:90] = np.nan
     throttled[6:12] = 3.0
