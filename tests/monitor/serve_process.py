@@ -10,8 +10,8 @@ from random import SystemRandom
 from tests.forked_process import ForkedProcess
 from tests.processes import eventually, headroom, nothing_pending
 
-# Linux gives ports from 32768 on to clients and to servers that ask for any port, so a free one of those may
-# be taken before it is used. The order is random, so that processes that run at the same time differ.
+# Linux gives ports from 32768 on to clients and to servers that ask for any port, so a free port in that
+# range may be taken before it is used. The order is random, so that concurrent processes differ.
 PORTS = iter(SystemRandom().sample(range(16384, 32768), 16384))
 
 

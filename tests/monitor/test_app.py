@@ -135,24 +135,24 @@ async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state
     environ_without_credentials = ENVIRONMENT | NO_CREDENTIALS
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
 
-    async def not_ready(client: httpx.AsyncClient) -> httpx.Response | None:
+    async def readiness_answer(client: httpx.AsyncClient) -> httpx.Response | None:
         """Return the answer of the readiness check once the account was tried; None before."""
         with suppress(httpx.TransportError):
-            got = await client.get(f"{url}/-/ready")
-            return got if "not read yet" not in got.text else None
+            answer = await client.get(f"{url}/-/ready")
+            return answer if "not read yet" not in answer.text else None
         return None
 
     async with (
         headroom(*serve, environ=environ_without_credentials) as process,
         httpx.AsyncClient(trust_env=False) as client,
     ):
-        got = await eventually(partial(not_ready, client))
-        assert got.status_code == 503
-        assert "nothing is watched: account default: Unable to locate credentials" in got.text
+        answer = await eventually(partial(readiness_answer, client))
+        assert answer.status_code == 503
+        assert "nothing is watched: account default: Unable to locate credentials" in answer.text
         metrics = await eventually(partial(get, f"{url}/metrics"))
         assert 'headroom_account_up{aws_account="default"} 0.0' in metrics.text
-        shown = await client.get(url)
-        assert "Not known: nothing is watched" in shown.text and "fact calm" not in shown.text
+        page = await client.get(url)
+        assert "Not known: nothing is watched" in page.text and "fact calm" not in page.text
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 
@@ -258,7 +258,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 async def test_declarations_of_services_that_are_not_watched_are_not_loaded(tmp_path: Path) -> None:
-    """A registry whose other collectors raise when they are loaded."""
+    """All collectors but that of the watched service raise when they are loaded."""
 
     def fail() -> Collector:
         raise AssertionError("it was loaded")
@@ -371,9 +371,8 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
     app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-    snapshots_with_ticks = [
-        (app.coverage().snapshot, 0.0)
-    ]  # each new snapshot, with the number of ticks at its first sight
+    # Each new snapshot, with the number of ticks when it was first seen.
+    snapshots_with_ticks = [(app.coverage().snapshot, 0.0)]
 
     def snapshot() -> object:
         return app.coverage().snapshot
@@ -386,10 +385,10 @@ async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> N
         return True if len(snapshots_with_ticks) > 1 and ticks - snapshots_with_ticks[-1][1] >= 3 else None
 
     async def is_replaced() -> bool | None:
-        return True if snapshot() is not before else None
+        return True if snapshot() is not snapshot_before else None
 
     await eventually(has_outlived_ticks)
-    before = snapshot()
+    snapshot_before = snapshot()
     app.ingest.has_new_points.set()
     await eventually(is_replaced)
     stop.set()

@@ -124,13 +124,15 @@ def accepted_notifications(server: Server) -> Notifications:
 
 
 def check_ids(server: Server) -> None:
-    """Check that notifications with the same id have the same bytes, and that no notice has two such ids."""
+    """Check that notifications with one id have equal bytes, and that each notice has only one such id."""
     bodies: dict[str, bytes] = {}
     notification_of_notice: dict[int, str] = {}
-    for (identity, alerts), (_, _, body) in zip(received_notifications(server), server.requests, strict=True):
-        assert bodies.setdefault(identity, body) == body
+    for (notification_id, alerts), (_, _, body) in zip(
+        received_notifications(server), server.requests, strict=True
+    ):
+        assert bodies.setdefault(notification_id, body) == body
         for alert in alerts:
-            assert notification_of_notice.setdefault(alert["number"], identity) == identity
+            assert notification_of_notice.setdefault(alert["number"], notification_id) == notification_id
 
 
 def check_order(server: Server) -> None:

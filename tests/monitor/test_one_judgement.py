@@ -27,10 +27,10 @@ from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
 from rules.signals import Band, Tolerance
 from tests.registries import STREAM_WRITE_BYTES
 
-# The first minute with points, the number of minutes, and the age of the newest point that is read.
+# The first minute with points, the number of minutes, and how many minutes ago the newest read point was.
 START, MINUTES, DELAY = 29_000_000, 24, 3
 NAN = float("nan")
-SERVED_LAG = 0  # so that the throttled share of the demand does not change after it was judged
+SERVED_LAG = 0  # minutes; so that the throttled share of the demand does not change after it was judged
 ROLES = ("used", "upper_bound", "throttled", "served", "limit")
 
 # Amounts whose utilizations, with either limit, are not so near an edge that the margin of an alert matters.
@@ -86,8 +86,9 @@ class MonitoredFleet:
     def __init__(self, scenarios: list[Scenario]) -> None:
         self.fleet, self.scenarios = Fleet(), scenarios
         self.lifecycle = Lifecycle(self.fleet, NEVER)
-        self.last_exported: dict[tuple[int, int], Exported] = {}  # of the last judgement, by slot and minute
-        self.exported: dict[tuple[int, int], Exported] = {}  # the last of each slot and minute
+        # By slot and minute: the export of the last judgement, and the last export of each minute.
+        self.last_exported: dict[tuple[int, int], Exported] = {}
+        self.exported: dict[tuple[int, int], Exported] = {}
         self.limits = [100.0] * len(scenarios)
         for number in range(len(scenarios)):
             self.put_series(number, 100.0, START)
@@ -122,18 +123,18 @@ class MonitoredFleet:
     def poll(self, now: int) -> None:
         """Read the newest published point of every metric."""
         metric_rows = self.fleet.metrics(key_of(0).cell)
-        read: list[tuple[int, int, float]] = []
+        points_read: list[tuple[int, int, float]] = []
         for number, scenario in enumerate(self.scenarios):
             for role, points in scenario.points.items():
                 row = metric_rows.get(metric_query(metric_of(number, role)))
                 minute = now - DELAY - points.lag
                 if row is not None and minute >= START:
-                    read.append((row, minute, points.values[minute - START]))
-        if read:
-            rows, minutes, values = zip(*read, strict=True)
-            polled = np.array(rows, np.int32), np.array(minutes, np.int32)
-            self.fleet.rings.write(*polled, np.array(values, np.float32), marked_next=True)
-            self.fleet.rings.mark_read(*polled)
+                    points_read.append((row, minute, points.values[minute - START]))
+        if points_read:
+            rows, minutes, values = zip(*points_read, strict=True)
+            rows_and_minutes = np.array(rows, np.int32), np.array(minutes, np.int32)
+            self.fleet.rings.write(*rows_and_minutes, np.array(values, np.float32), marked_next=True)
+            self.fleet.rings.mark_read(*rows_and_minutes)
 
     def take_inventory(self, now: int) -> None:
         """Read the new limits of this minute, of series whose metrics are all known up to the same minute.

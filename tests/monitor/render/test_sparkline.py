@@ -18,7 +18,7 @@ UNKNOWN = np.full(WINDOW, NAN, np.float32)
 
 
 def minutes(*runs: tuple[int, float]) -> Floats:
-    """Return a value for each minute of the window. runs: lengths and values, the newest last.
+    """Return a value for each minute of the window. runs: minutes and the value in them, the newest last.
 
     The minutes before the runs are unknown.
     """

@@ -28,7 +28,7 @@ from tests.monitor.report.test_table import (
 
 
 def json_of_two_rows() -> dict[str, Any]:
-    """Return the JSON of a judged series and of one that cannot be observed, with a failed read."""
+    """Return the JSON of a judged series and of an unobservable series, with a failed read."""
     rows = [row(), unobservable_row("media", "why", "aws s3api")]
     document: dict[str, Any] = json.loads(
         output_of("json", Report(rows, FailedReads(["sentence"], ["others"])))
@@ -202,27 +202,35 @@ def test_json_lists_all_failures() -> None:
     )
 
 
-UNREAD = Report([row()], unread_quotas=UnreadQuotas(counts=120, lists=1))
+REPORT_WITH_UNREAD_QUOTAS = Report([row()], unread_quotas=UnreadQuotas(counts=120, lists=1))
 
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
 def test_tables_show_the_number_of_unread_counts_and_how_to_read_them(format: str) -> None:
-    assert "120 counts and 1 list of quotas of services in use were not read" in output_of(format, UNREAD)
-    assert "counts reads them, with at most 1,000 calls" in output_of(format, UNREAD)
+    assert "120 counts and 1 list of quotas of services in use were not read" in output_of(
+        format, REPORT_WITH_UNREAD_QUOTAS
+    )
+    assert "counts reads them, with at most 1,000 calls" in output_of(format, REPORT_WITH_UNREAD_QUOTAS)
     assert "not read" not in output_of(format, Report([row()]))
 
 
 def test_json_has_the_number_of_unread_counts() -> None:
-    assert json.loads(output_of("json", UNREAD))["unread_quotas"] == {"counts": 120, "lists": 1}
+    assert json.loads(output_of("json", REPORT_WITH_UNREAD_QUOTAS))["unread_quotas"] == {
+        "counts": 120,
+        "lists": 1,
+    }
 
 
 @pytest.mark.parametrize(
-    ("unread", "sentence"),
+    ("unread_quotas", "sentence_start"),
     [
         (UnreadQuotas(counts=1), "1 count of services in use was not read; "),
         (UnreadQuotas(lists=3), "3 lists of quotas of services in use were not read; "),
         (UnreadQuotas(), ""),
     ],
 )
-def test_the_sentence_names_only_unread_counts_and_lists(unread: UnreadQuotas, sentence: str) -> None:
-    assert unread.sentence.startswith(sentence) and bool(unread.sentence) is bool(sentence)
+def test_the_sentence_names_only_unread_counts_and_lists(
+    unread_quotas: UnreadQuotas, sentence_start: str
+) -> None:
+    assert unread_quotas.sentence.startswith(sentence_start)
+    assert bool(unread_quotas.sentence) is bool(sentence_start)

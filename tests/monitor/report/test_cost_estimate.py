@@ -39,20 +39,19 @@ async def test_the_estimate_includes_signals_that_are_off(
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
     config = Config.model_validate({"regions": ["eu-west-1"], "services": SERVICES, "endpoint_url": aws_url})
-    hourly_and_sqs_streamed = ReadIntervals(3600, 3600, frozenset({"sqs"}))
-    estimate = await estimate_cost(config, registry(), lambda done, steps: None, hourly_and_sqs_streamed)
+    hourly_with_streamed_sqs = ReadIntervals(3600, 3600, frozenset({"sqs"}))
+    estimate = await estimate_cost(config, registry(), lambda done, steps: None, hourly_with_streamed_sqs)
     by_service = {service.service: service for service in estimate.services}
     kinesis, sqs = by_service["kinesis"], by_service["sqs"]
     assert kinesis.now.polled_metrics > 0 and kinesis.added.polled_metrics > 0
     assert sqs.now.polled_metrics > 0 and sqs.added.polled_metrics == 0
     month = 365.25 * 86400 / 12  # seconds
     metrics = kinesis.now.polled_metrics
-    assert kinesis.every_minute.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 60)
+    assert kinesis.every_minute.monthly_dollars == pytest.approx(monthly_price(metrics, 60))
     # Metrics of usage are requested every 900 s, metrics of throttled demand every 300 s.
-    assert metrics * 0.01 / 1000 * month / 900 < kinesis.now.monthly_dollars
-    assert kinesis.now.monthly_dollars < metrics * 0.01 / 1000 * month / 300
+    assert monthly_price(metrics, 900) < kinesis.now.monthly_dollars < monthly_price(metrics, 300)
     assert kinesis.what_if and sqs.what_if
-    assert kinesis.what_if.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 3600)
+    assert kinesis.what_if.monthly_dollars == pytest.approx(monthly_price(metrics, 3600))
     # An update of 350 bytes per metric and minute: $0.003 per 1,000 updates, and Firehose's $0.029 per GB.
     assert sqs.what_if.monthly_dollars == pytest.approx(
         sqs.now.polled_metrics * (0.003 / 1000 + 350 * 0.029 / 1e9) * month / 60
@@ -131,8 +130,8 @@ def test_an_account_of_another_partition_pays_the_prices_of_its_partition() -> N
     assert (paid["2"]["currency"], paid["2"]["monthly_amount"]) == (None, None)
 
 
-def monthly(metrics: int, seconds: float) -> float:
-    """Return the list price of metrics that are each requested once in some seconds, for a month."""
+def monthly_price(metrics: int, seconds: float) -> float:
+    """Return the list price, for a month, of metrics that are each requested once in some seconds."""
     return metrics * 0.01 / 1000 * (365.25 * 86400 / 12) / seconds
 
 
@@ -146,9 +145,9 @@ def test_a_budget_lowers_the_estimate_no_further_than_it_must(
         add(fleet, key(f"orders-{n}"))
     config = Config.model_validate({"budget": {"dollars_per_month": dollars, "each_account": each_account}})
     (unlimited,), (limited,) = (payers_of(fleet, settings) for settings in (Config(), config))
-    minimum, wanted = monthly(limited.now.polled_metrics, 3600), unlimited.now.monthly_dollars
-    allowed = min(max(dollars, minimum), wanted)
-    assert 0.95 * allowed < limited.now.monthly_dollars <= allowed * (1 + 1e-9)
+    minimum, unlimited_cost = monthly_price(limited.now.polled_metrics, 3600), unlimited.now.monthly_dollars
+    expected_cost = min(max(dollars, minimum), unlimited_cost)
+    assert 0.95 * expected_cost < limited.now.monthly_dollars <= expected_cost * (1 + 1e-9)
     plan = Plan.of(fleet, ReadIntervals.of(config), {*range(fleet.rings.size)}, LIST_PRICES_OF_ACCOUNTS)
     (budget,) = plan.budgets
     assert budget.account == (ACCOUNT if each_account else "")
@@ -162,7 +161,7 @@ async def test_the_estimate_shows_how_often_metrics_are_requested_and_what_a_bud
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
     settings = {"regions": ["eu-west-1"], "services": SERVICES, "endpoint_url": aws_url}
-    plenty, little = [
+    with_large_budget, with_small_budget = [
         await estimate_cost(
             Config.model_validate(settings | {"budget": {"dollars_per_month": dollars}}),
             registry(),
@@ -170,14 +169,14 @@ async def test_the_estimate_shows_how_often_metrics_are_requested_and_what_a_bud
         )
         for dollars in (1000, 0.01)
     ]
-    metrics = sum(service.now.polled_metrics for service in plenty.services)
-    assert {*plenty.intervals} == {5, 15} and sum(plenty.intervals.values()) == metrics
-    assert little.intervals == {60: metrics}
-    table, minimum = as_table(little), f"{monthly(metrics, 3600):.2f}"
+    metrics = sum(service.now.polled_metrics for service in with_large_budget.services)
+    assert {*with_large_budget.intervals} == {5, 15} and sum(with_large_budget.intervals.values()) == metrics
+    assert with_small_budget.intervals == {60: metrics}
+    table, minimum = as_table(with_small_budget), f"{monthly_price(metrics, 3600):.2f}"
     assert f"far from limits: {metrics} metrics every 1 h\n" in table
     assert "budget: $0.01 a month, too small; " in table and f"costs ${minimum}" in table
-    assert ", too small" not in as_table(plenty)
-    answer = orjson.loads(as_json(little))
+    assert ", too small" not in as_table(with_large_budget)
+    answer = orjson.loads(as_json(with_small_budget))
     assert answer["intervals"] == [{"minutes": 60, "metrics": metrics}]
     assert answer["budgets"] == [
         {

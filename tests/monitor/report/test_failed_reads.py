@@ -1,4 +1,4 @@
-"""Failed reads as sentences for people: one for each failure, or, of many, one for each account and cause."""
+"""Failed reads as sentences: one for each failure, or one for each account and cause if there are many."""
 
 from monitor.alerting.visibility import ObservationTarget
 from monitor.aws.failure import Failure
@@ -24,9 +24,9 @@ def denied_lists(
     ]
 
 
-def cells(*located: tuple[str, str]) -> list[ObservationTarget]:
+def cells(*accounts_and_regions: tuple[str, str]) -> list[ObservationTarget]:
     """Return the cells in these accounts and regions, as targets."""
-    return [ObservationTarget(account, region, "", "", 0.0, 0.0) for account, region in located]
+    return [ObservationTarget(account, region, "", "", 0.0, 0.0) for account, region in accounts_and_regions]
 
 
 READ_CELLS = cells((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (SHOP, "eu-west-3"), (BANK, "eu-west-1"))
@@ -86,7 +86,7 @@ def test_the_sentence_of_an_account_that_cannot_be_opened_has_its_name() -> None
 
 def test_the_first_of_many_causes_are_listed_and_the_other_causes_are_counted() -> None:
     causes = [f"cause {number}" for number in range(MAX_FAILED_READS + 2)]
-    listed = FailedReads(causes, causes).listed_sentences
-    assert listed[:-1] == causes[:MAX_FAILED_READS]
-    assert listed[-1].startswith("2 more lines are left out")
+    sentences = FailedReads(causes, causes).listed_sentences
+    assert sentences[:-1] == causes[:MAX_FAILED_READS]
+    assert sentences[-1].startswith("2 more lines are left out")
     assert not FailedReads()

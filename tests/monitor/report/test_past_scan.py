@@ -8,11 +8,11 @@ from monitor.report.lookback_formats import moment, timestamp
 from monitor.report.past_scan import ALIGNMENT, MAX_READ_MINUTES, MINUTES_PER_DAY, minutes_of, step_of
 from monitor.report.retention import KEPT_DAYS_BY_STEP, MAX_DAYS
 
-NOW = 29_000_007
+NOW = 29_000_007  # minutes since the epoch
 
 
 @pytest.mark.parametrize("days", [1, 2, 14, 15, 16, 62, 63])
-def test_a_past_range_has_whole_quarters_that_cloudwatch_still_keeps(days: int) -> None:
+def test_a_past_range_has_whole_quarter_hours_that_cloudwatch_still_keeps(days: int) -> None:
     minutes = minutes_of(days, NOW)
     assert minutes.start % ALIGNMENT == minutes.stop % ALIGNMENT == 0
     assert 0 < NOW - minutes.stop <= 2 * ALIGNMENT

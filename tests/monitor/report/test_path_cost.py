@@ -13,8 +13,9 @@ from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 
 
 async def test_a_metric_of_two_paths_is_counted_once_and_requested_every_five_minutes(tmp_path: Path) -> None:
-    same_path_named_x = CHECKOUT.partition("paths:")[2].replace("checkout\n", "x\n")
-    (tmp_path / "paths.yaml").write_text(CHECKOUT + same_path_named_x)
+    # The same path again, with another name.
+    second_path = CHECKOUT.partition("paths:")[2].replace("checkout\n", "x\n")
+    (tmp_path / "paths.yaml").write_text(CHECKOUT + second_path)
     config = Config.model_validate({"path_files": ["paths.yaml"]}, context=ConfigContext(folder=tmp_path))
     assert len(config.request_paths) == 2
     cost = await path_cost(checkout().fleet, config, LIST_PRICES_OF_ACCOUNTS, ACCOUNT_NAMES)

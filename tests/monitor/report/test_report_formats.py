@@ -81,7 +81,7 @@ def test_unknown_prices_are_named_and_not_estimated(format: str) -> None:
 
 
 def sized_summary(name: str, omitted: int = 0) -> Summary:
-    """Return a summary of a scan that found a stream of this name too large, and one without enough data."""
+    """Return a summary of a scan that found this stream too large, and another without enough data."""
     purchases = Purchases()
     buy_stream(purchases, 8, 0.08, 0.3, resource=Resource("stream", (name,)))
     buy_stream(purchases, 2, 0.08, 0.3, resource=Resource("stream", ("new",)), quarters=(90, 90))
@@ -172,12 +172,10 @@ def test_any_name_is_escaped_on_the_page(name: str) -> None:
 )
 def test_any_name_is_escaped_in_a_table_of_markdown(name: str) -> None:
     text, with_plain_name = as_markdown(summary_of(name)), as_markdown(summary_of("plain"))
-    unescaped_bars = [
+    bar_counts = [
         len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in text.splitlines() if line.startswith("| ")
     ]
-    assert unescaped_bars == [
-        line.count("|") for line in with_plain_name.splitlines() if line.startswith("| ")
-    ]
+    assert bar_counts == [line.count("|") for line in with_plain_name.splitlines() if line.startswith("| ")]
     assert len(text.splitlines()) == len(with_plain_name.splitlines())
 
 

@@ -34,7 +34,7 @@ NAMES = {"210987654321": "production", "123456789012": "own"}
 
 
 @pytest.mark.parametrize(
-    ("patterns", "selected"),
+    ("patterns", "is_selected"),
     [
         ({}, True),
         ({"service": None, "signal": [], "region": None, "account": None}, True),
@@ -56,9 +56,9 @@ NAMES = {"210987654321": "production", "123456789012": "own"}
     ],
 )
 def test_a_series_is_selected_when_one_pattern_of_each_label_matches(
-    patterns: Mapping[str, Sequence[str] | None], selected: bool
+    patterns: Mapping[str, Sequence[str] | None], is_selected: bool
 ) -> None:
-    assert series_filter(NAMES, parse_selectors(patterns, REGISTRY))(KEY) is selected
+    assert series_filter(NAMES, parse_selectors(patterns, REGISTRY))(KEY) is is_selected
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ async def test_a_scan_report_has_its_cells_its_cost_and_the_last_three_hours(aws
     assert abs(report.finished_at - time.time()) < 60
     assert report.metrics_requested > len(report.rows) / 2
     assert report.cost_dollars == pytest.approx(report.metrics_requested * 1e-5)
-    used = next(row for row in report.rows if row.utilization)
-    series_history = report.history_of(used.key)
+    used_row = next(row for row in report.rows if row.utilization)
+    series_history = report.history_of(used_row.key)
     assert np.isfinite(series_history.utilization).sum() > 170
-    assert used.utilization in series_history.utilization
+    assert used_row.utilization in series_history.utilization
 
 
 async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: str) -> None:
@@ -182,7 +182,7 @@ async def test_a_denied_operation_that_several_reads_call_is_reported_once(aws_u
 
 
 SQS = Location("210987654321", "production", "eu-west-1", "sqs")
-# patterns of the selectors, place of the failure, error code, whether the failure concerns what was requested
+# The patterns of selectors, a failure's place and error code, whether it concerns the requested series.
 FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
     ({}, SQS, "AccessDenied", True),
     ({"service": ["sqs"], "region": ["eu-*"]}, SQS, "AccessDenied", True),
@@ -204,7 +204,7 @@ FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
 
 
 @pytest.mark.parametrize(("patterns", "location", "code", "is_requested"), FAILED_READS)
-def test_a_failed_read_counts_if_it_concerns_what_was_requested(
+def test_a_failed_read_counts_if_it_concerns_requested_series(
     patterns: dict[str, list[str]], location: Location, code: str, is_requested: bool
 ) -> None:
     failures = [(location, Failure("ListQueues", "", code, "no"))]

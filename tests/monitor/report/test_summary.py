@@ -52,7 +52,7 @@ def test_the_number_of_unlisted_series_above_their_band_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runs", "minutes", "is_repeated"),
+    ("runs", "minutes_above", "is_repeated"),  # None: the series is not listed
     [
         ([(150, 0.5), (30, 0.8)], 30, False),
         ([(150, 0.5), (20, 0.8), (10, 0.95)], 30, False),
@@ -64,15 +64,16 @@ def test_the_number_of_unlisted_series_above_their_band_is_given() -> None:
     ],
 )
 def test_series_that_rose_above_their_band_within_three_hours_are_listed(
-    runs: list[tuple[int, float]], minutes: int | None, is_repeated: bool
+    runs: list[tuple[int, float]], minutes_above: int | None, is_repeated: bool
 ) -> None:
     fleet = Fleet()
     add_used_series(fleet, stream("orders"), *runs, limit=1000)
     newly_above = [(item.since, item.repeated) for item in summary_of(fleet).newly_above.items]
-    assert newly_above == ([] if minutes is None else [((NOW - minutes + 1) * 60, is_repeated)])
+    expected = [] if minutes_above is None else [((NOW - minutes_above + 1) * 60, is_repeated)]
+    assert newly_above == expected
 
 
-def test_series_that_rose_for_the_first_time_come_first_and_of_these_the_latest() -> None:
+def test_series_that_rose_for_the_first_time_come_first_beginning_with_the_latest() -> None:
     fleet = Fleet()
     add_used_series(fleet, stream("repeated"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
     add_used_series(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
@@ -102,9 +103,9 @@ def test_each_reason_and_command_is_listed_once_with_the_most_frequent_reason_fi
         ("not enabled", 2 * (MAX_COMMANDS + 1)),
         ("no metric has it", 1),
     ]
-    first = blind_spots.items[0].commands
-    assert first.omitted == 1
-    assert [(len(keys), command) for keys, command in first.items] == [
+    commands = blind_spots.items[0].commands
+    assert commands.omitted == 1
+    assert [(len(keys), command) for keys, command in commands.items] == [
         (2, f"aws s3api {number}") for number in range(MAX_COMMANDS)
     ]
     assert blind_spots.omitted == 0

@@ -185,8 +185,8 @@ def test_a_bounded_usage_is_shown_as_a_range() -> None:
 
 
 def test_throttled_demand_is_shown_without_a_usage() -> None:
-    throttled = replace(unobservable_row("orders"), zone=Zone.SATURATED, throttled=3.2)
-    output = output_of("table", Report([throttled, unobservable_row("media")]))
+    throttled_row = replace(unobservable_row("orders"), zone=Zone.SATURATED, throttled=3.2)
+    output = output_of("table", Report([throttled_row, unobservable_row("media")]))
     table, _, unobservable = output.partition("Unobservable series")
     assert re.search(r"saturated \(3.2/s throttled\) +- +- ", table)
     assert "of media" in unobservable and "orders" not in unobservable
@@ -240,7 +240,7 @@ def test_a_terminal_shows_the_sparkline_of_each_observable_series_however_narrow
     assert all(line.startswith(("above", "stale")) for line in lines) == on_one_line
 
 
-def test_a_terminal_that_is_just_wide_enough_for_the_table_without_sparklines_shows_no_sparklines(
+def test_a_terminal_only_wide_enough_for_the_other_columns_shows_no_sparklines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     width = max(map(len, output_of("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))
@@ -250,14 +250,14 @@ def test_a_terminal_that_is_just_wide_enough_for_the_table_without_sparklines_sh
     assert SPARKLINE not in output and "per character" not in output
 
 
-BUSY = row("orders-of-the-shop", zone=Zone.SATURATED, throttled=3.2)
+THROTTLED_ROW = row("orders-of-the-shop", zone=Zone.SATURATED, throttled=3.2)
 
 
 def test_a_terminal_of_160_columns_shows_each_series_with_its_sparkline_on_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The table with all columns would be wider, even without sparklines."""
-    report = Report([BUSY, row("payments-of-all-the-partners-there")], history_of=half_used)
+    report = Report([THROTTLED_ROW, row("payments-of-all-the-partners-there")], history_of=half_used)
     width = max(map(len, output_of("table", Report(report.rows)).splitlines()))
     monkeypatch.setenv("COLUMNS", "160")
     header, *lines = unstyled(output_of("table", report, Terminal())).splitlines()[:3]

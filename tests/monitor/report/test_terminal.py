@@ -21,7 +21,8 @@ class TerminalOutput(StringIO):
         return True
 
 
-def printed(out: StringIO) -> list[str]:
+def print_and_get_lines(out: StringIO) -> list[str]:
+    """Print the table of ROWS; return its lines, without colours and without spaces at their ends."""
     print_table(console_of(out), COLUMNS, [[*map(Text, row)] for row in ROWS], COLUMNS[2:])
     return [STYLE.sub("", line).rstrip() for line in out.getvalue().splitlines()]
 
@@ -34,7 +35,7 @@ def visible_characters(texts: list[str]) -> list[str]:
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 80, 200])
 def test_a_terminal_of_any_width_shows_all_text(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    lines = printed(TerminalOutput())
+    lines = print_and_get_lines(TerminalOutput())
     assert max(map(len, lines)) <= width
     heading_count = len(ROWS) if width < 40 else 1  # how often the names of the columns are shown
     assert visible_characters(lines) == visible_characters(
@@ -44,7 +45,7 @@ def test_a_terminal_of_any_width_shows_all_text(width: int, monkeypatch: pytest.
 
 def test_a_wide_terminal_shows_a_line_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert printed(TerminalOutput()) == [
+    assert print_and_get_lines(TerminalOutput()) == [
         "resource                          advice                              peak of usage",
         "kinesis telemetry-of-all-devices  raise from 2 shards to 4                   98.5 %",
         "dynamodb orders                   lower from 1,500 read units to 113          4.1 %",
@@ -55,7 +56,7 @@ def test_a_narrower_terminal_wraps_cells_between_words_and_never_within_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "52")
-    assert printed(TerminalOutput()) == [
+    assert print_and_get_lines(TerminalOutput()) == [
         "                                           peak of",
         "resource                    advice           usage",
         "kinesis                     raise from 2    98.5 %",
@@ -70,7 +71,7 @@ def test_a_terminal_too_narrow_for_columns_shows_one_entry_after_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "39")
-    assert printed(TerminalOutput()) == [
+    assert print_and_get_lines(TerminalOutput()) == [
         "resource       kinesis",
         "               telemetry-of-all-devices",
         "advice         raise from 2 shards to 4",
@@ -86,4 +87,4 @@ def test_a_terminal_too_narrow_for_columns_shows_one_entry_after_the_other(
 
 def test_without_a_terminal_each_row_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    assert len(printed(StringIO())) == 1 + len(ROWS)
+    assert len(print_and_get_lines(StringIO())) == 1 + len(ROWS)

@@ -31,6 +31,7 @@ def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Pa
     return [line.removeprefix("headroom.yaml: ") for line in failure.value.problems]
 
 
+# The text of a configuration, and its problems.
 WRONG_FILES = [
     # unknown keys and shapes
     ("zzzz: x", ["zzzz: unknown key"]),

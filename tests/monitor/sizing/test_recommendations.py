@@ -22,7 +22,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, add, set_judgement
 from tests.registries import signal_of
 
 MIB = 2**20
-DAY = 96  # quarters of an hour
+DAY = 96  # quarter-hours
 CLICKS, ORDERS = Resource("stream", ("clicks",)), Resource("table", ("orders",))
 VOLUME = Resource("volume", ("vol-1",))
 
@@ -36,8 +36,8 @@ class Purchases:
     def buy(self, name: str, peak: float, amount: float, resource: Resource = CLICKS, **more: Any) -> Series:
         """Add a series of the signal `name`, with a limit of this amount and with a peak, in its unit.
 
-        more: `quarters` (the number of quarters of an hour with known demand, and the number of all
-        quarters since the first of those), `weekly_growth`, `region`, and fields of SeriesSettings.
+        more: `quarters` (the number of quarter-hours with known demand, and the number of all quarter-hours
+        since the first of these), `weekly_growth`, `region`, and fields of SeriesSettings.
         """
         quarters = more.pop("quarters", (14 * DAY, 14 * DAY))
         weekly_growth = more.pop("weekly_growth", 0)
@@ -92,7 +92,7 @@ def test_a_stream_that_is_idle_by_both_limits_saves_money() -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "growth", "advice", "reason"),
+    ("utilization", "growth", "advice", "reason"),
     [
         (0.95, 0.082, Advice.RAISE, "grows 8% a week"),
         (0.55, 0.5, Advice.KEEP, "grows 50% a week"),
@@ -100,17 +100,17 @@ def test_a_stream_that_is_idle_by_both_limits_saves_money() -> None:
         (0.55, 0.0, Advice.KEEP, ""),
     ],
 )
-def test_growth_that_the_peak_contains_is_told(
-    used: float, growth: float, advice: Advice, reason: str
+def test_the_reason_names_the_growth_that_the_peak_contains(
+    utilization: float, growth: float, advice: Advice, reason: str
 ) -> None:
     purchases = Purchases()
-    purchases.buy("kinesis.stream_write_bytes", used * 8 * MIB, 8 * MIB, weekly_growth=growth)
+    purchases.buy("kinesis.stream_write_bytes", utilization * 8 * MIB, 8 * MIB, weekly_growth=growth)
     recommendation = purchases.recommendation
     assert (recommendation.advice, recommendation.reason) == (advice, reason)
     assert recommendation.weekly_growth == pytest.approx(growth)
 
 
-def test_only_the_growth_of_the_limit_that_decides_is_told() -> None:
+def test_the_reason_names_only_the_growth_of_the_limit_that_decides() -> None:
     purchases = Purchases()
     purchases.buy("kinesis.stream_write_bytes", 0.1 * 8 * MIB, 8 * MIB, weekly_growth=0.3)
     purchases.buy("kinesis.stream_write_records", 0.9 * 8000, 8000)
@@ -250,13 +250,13 @@ def test_a_volume_whose_iops_follow_from_its_size_has_no_recommendation() -> Non
 def test_a_deliberate_or_configured_limit_has_no_recommended_change() -> None:
     purchases = Purchases()
     purchases.buy("autoscaling.group_max_size", 4, 4, Resource("group", ("etcd",)), deliberate=True)
-    configured = Limit(4.0, LimitSource.OVERRIDE, NOW * 60)
+    configured_limit = Limit(4.0, LimitSource.OVERRIDE, NOW * 60)
     purchases.buy(
         "lambda.function_provisioned_concurrency",
         0,
         4,
         Resource("function", ("f",)).child("alias", "live"),
-        limit=configured,
+        limit=configured_limit,
     )
     reasons = {
         recommendation.key.service: (recommendation.advice, recommendation.reason)

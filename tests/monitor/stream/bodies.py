@@ -68,6 +68,7 @@ def line(update: Update) -> bytes:
 
 
 def lines(updates: Iterable[Update]) -> bytes:
+    """Return updates as lines of JSON."""
     return b"".join(map(line, updates))
 
 
@@ -137,7 +138,7 @@ def point_numbers(update: Update) -> bytes:
 def message(updates: Sequence[Update], old: bool = False) -> bytes:
     """Return an OTLP export request, preceded by its length. old: OpenTelemetry 0.7 instead of 1.0.
 
-    All updates get the account and region of the first.
+    All updates get the account and region of the first update.
     """
     cell = {
         "cloud.provider": "aws",

@@ -1,6 +1,6 @@
 """Small gzipped requests that unpack to large bodies, or decode to millions of objects.
 
-Run as a program, this module ingests each of them, and measures the memory that it takes.
+Run as a program, this module ingests each of these requests, and measures the memory that the ingest takes.
 """
 
 import asyncio
@@ -211,22 +211,26 @@ SMALL_RECORDS = (
 def main() -> None:
     """Ingest each bomb in a process of its own; print the result as a line of JSON.
 
-    Its member `grown` is by how many MiB the memory of the process grew at most.
+    The member `growth_mib` is the largest growth of the memory of the process, in MiB.
     """
     for name, make in BOMBS.items():
         bomb = make()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        reading, writing = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
         if not child:
-            os.write(writing, outcome(bomb).encode())
+            os.write(write_end, outcome(bomb).encode())
             os._exit(0)
-        os.close(writing)
-        result = os.read(reading, 1000).decode()
-        os.close(reading)
+        os.close(write_end)
+        result = os.read(read_end, 1000).decode()
+        os.close(read_end)
         _, status, child_usage = os.wait4(child, 0)
-        grown = (child_usage.ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024) / MIB
-        print(json.dumps({"name": name, "outcome": result, "status": status, "grown": grown}), flush=True)
+        unit = 1 if sys.platform == "darwin" else 1024  # bytes in the unit of ru_maxrss
+        growth_mib = (child_usage.ru_maxrss - before) * unit / MIB
+        print(
+            json.dumps({"name": name, "outcome": result, "status": status, "growth_mib": growth_mib}),
+            flush=True,
+        )
 
 
 def outcome(bomb: bytes) -> str:

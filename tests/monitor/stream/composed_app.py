@@ -43,9 +43,11 @@ class ComposedApp:
     async def post(self, content: bytes | AsyncIterator[bytes], **headers: str | None) -> httpx.Response:
         """Post a delivery. headers: `a_b` is the header A-B; None leaves the header out."""
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
-        sent = {name: value for name, value in (headers_of("r-1") | changes).items() if value is not None}
+        sent_headers = {
+            name: value for name, value in (headers_of("r-1") | changes).items() if value is not None
+        }
         async with httpx.AsyncClient(trust_env=False, timeout=60, verify=tls()) as client:
-            return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
+            return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent_headers)
 
     async def series_detail(self, **filters: str) -> Mapping[str, Any]:
         """Return the API's detail of the one series of `stream_write_bytes`. filters: query parameters."""
@@ -71,13 +73,13 @@ async def composed_app(
     monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
     settings = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
     config = Config.model_validate(settings)
-    listening, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
+    listening_socket, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
     async with App.opened(config, REGISTRY, lambda: config, server) as app:
-        running = asyncio.create_task(app.run(listening, stop))
+        app_task = asyncio.create_task(app.run(listening_socket, stop))
         try:
             async with asyncio.timeout(PROCESS_TIMEOUT):
                 await app.judged.wait()
-            yield ComposedApp(app, listening.getsockname()[1])
+            yield ComposedApp(app, listening_socket.getsockname()[1])
         finally:
             stop.set()
-            await running
+            await app_task

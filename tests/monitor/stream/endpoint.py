@@ -42,10 +42,10 @@ class Endpoint:
         defaults: dict[str, str | None] = {**headers_of(request_id)}
         defaults |= {"Content-Encoding": "gzip"} if gzipped else {}
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
-        sent = {name: value for name, value in (defaults | changes).items() if value is not None}
+        sent_headers = {name: value for name, value in (defaults | changes).items() if value is not None}
         content = gzip.compress(body, 1) if gzipped else body
         async with httpx.AsyncClient(trust_env=False, timeout=30, verify=tls()) as client:
-            return await client.post(self.url, content=content, headers=sent)
+            return await client.post(self.url, content=content, headers=sent_headers)
 
 
 def headers_of(request_id: str) -> dict[str, str]:
@@ -64,13 +64,13 @@ async def serve_endpoint(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> 
     endpoint, app = Endpoint(ingest), FastAPI(redirect_slashes=False)
     app.include_router(firehose.firehose_router(ingest, lambda: endpoint.access, body_timeout))
     app.include_router(api.stream_router(ingest.dead_letters))
-    listening = bind_socket("127.0.0.1", 0)
-    endpoint.port = listening.getsockname()[1]
+    listening_socket = bind_socket("127.0.0.1", 0)
+    endpoint.port = listening_socket.getsockname()[1]
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = HttpServer(config)
-    task = asyncio.create_task(server.serve([listening]))
+    task = asyncio.create_task(server.serve([listening_socket]))
     try:
         yield endpoint
     finally:

@@ -25,7 +25,7 @@ from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION
 from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
-MINUTE = NOW // 60
+MINUTE = NOW // 60  # since the epoch
 SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
 
 incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
@@ -61,6 +61,7 @@ def mark_polled(fleet: Fleet, minute: int = MINUTE) -> None:
 
 
 def fleet_of(*metrics: Metric) -> Fleet:
+    """Return a fleet whose series use these metrics, by default METRICS, polled once without a point."""
     fleet = Fleet()
     add_series(fleet, *(metrics or METRICS))
     mark_polled(fleet)

@@ -9,7 +9,7 @@ from tests.monitor.stream.endpoint import headers_of
 
 
 class Sender:
-    """Sends bodies, each under its request id, to the one of two processes that runs.
+    """Sends bodies, each with its request id, to the running one of two processes.
 
     running_process: the running process, 1 or 2. accepted_by: the process that accepted each body; 0 before.
     quarter_accepted: set once a quarter of the bodies was accepted.

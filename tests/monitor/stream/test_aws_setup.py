@@ -53,25 +53,26 @@ def properties(text: str, resource: str) -> dict[str, Any]:
 
 
 def test_the_filters_are_exactly_the_one_minute_metrics_that_collectors_declare() -> None:
-    streamed = {(namespace, name) for namespace, names in ALL_FILTERS.names.items() for name in names}
-    declared = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
-    assert streamed == {(metric.namespace, metric.name) for metric in declared if metric.period_minutes == 1}
-    assert (
-        sum(map(len, ALL_FILTERS.names.values())) + len(ALL_FILTERS.names) <= 1000
-    )  # the maximum of one metric stream
+    streamed_metrics = {(namespace, name) for namespace, names in ALL_FILTERS.names.items() for name in names}
+    declared_metrics = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
+    assert streamed_metrics == {
+        (metric.namespace, metric.name) for metric in declared_metrics if metric.period_minutes == 1
+    }
+    # The maximum of names and namespaces in the filters of one metric stream is 1,000.
+    assert sum(map(len, ALL_FILTERS.names.values())) + len(ALL_FILTERS.names) <= 1000
 
 
 def test_a_metric_of_a_longer_period_is_not_streamed() -> None:
     """A streamed point does not say how many minutes it covers."""
-    slow = Metric("AWS/New", "Stored", "Sum", period=300)
-    with_slow_metric = replace(P99_COLLECTOR, metrics=(*P99_COLLECTOR.metrics, slow))
-    assert filters_for([with_slow_metric]).names == {"AWS/New": ["Latency"]}
+    five_minute_metric = Metric("AWS/New", "Stored", "Sum", period=300)
+    collector = replace(P99_COLLECTOR, metrics=(*P99_COLLECTOR.metrics, five_minute_metric))
+    assert filters_for([collector]).names == {"AWS/New": ["Latency"]}
 
 
 def test_a_stream_without_metrics_is_refused() -> None:
-    slow = replace(P99_COLLECTOR, metrics=(Metric("AWS/New", "Stored", "Sum", period=300),))
+    collector = replace(P99_COLLECTOR, metrics=(Metric("AWS/New", "Stored", "Sum", period=300),))
     with pytest.raises(NoStreamedMetricsError):
-        filters_for([slow])
+        filters_for([collector])
 
 
 def test_the_cloudformation_template_is_valid_for_the_apis() -> None:
@@ -87,7 +88,7 @@ def test_the_cloudformation_template_is_valid_for_the_apis() -> None:
     )
 
 
-def test_additional_statistics_are_configured_where_a_collector_reads_them() -> None:
+def test_additional_statistics_are_configured_if_a_collector_reads_them() -> None:
     filters = filters_for([P99_COLLECTOR])
     (configuration,) = properties(cloudformation(filters), "MetricStream")["StatisticsConfigurations"]
     assert configuration["AdditionalStatistics"] == ["p99"]

@@ -19,4 +19,4 @@ def test_ingesting_a_bomb_takes_a_bounded_amount_of_memory() -> None:
     for result in results.values():
         assert result["status"] == 0, result
         assert result["outcome"], result
-        assert result["grown"] <= MAX_GROWTH, result
+        assert result["growth_mib"] <= MAX_GROWTH, result

@@ -41,6 +41,7 @@ def numbered_attributes(number: int) -> bytes:
     return attributes_0_7(UPDATE.but(dimensions=(("StreamName", str(number)),)))
 
 
+# By the place of many empty fields: makes a message with them. The number makes messages differ.
 PIECES: dict[str, Callable[[int], bytes]] = {
     "quantile": lambda n: message(pb_field(6, EMPTY_FIELDS) + numbered_attributes(n)),
     "label": lambda n: message(pb_field(1, EMPTY_FIELDS) + numbered_attributes(n)),

@@ -52,7 +52,7 @@ def test_every_part_of_a_point_is_decoded(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_percentiles_are_decoded_where_they_are_declared(form: str) -> None:
+def test_percentiles_are_decoded_if_they_are_declared(form: str) -> None:
     points, _ = decode(FORMS[form]([UPDATE, WITH_PERCENTILES]), statistics=(*BASE_STATISTICS, "p50", "p99.9"))
     assert values_of(points)[1] == [600.0, 400.0, 200.0, 2.0, 250.0, 390.0]
     assert np.isnan(points.columns()[2][4:, 0]).all()
@@ -128,7 +128,7 @@ def test_a_bad_line_affects_only_itself(bad: bytes) -> None:
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "-Infinity", '"NaN"', '"Infinity"', "1e400", "null", "true", '"x"']
 )
-def test_of_a_line_only_the_statistic_that_is_no_finite_number_is_missing(number: str) -> None:
+def test_a_statistic_that_is_no_finite_number_is_missing_and_its_line_is_decoded(number: str) -> None:
     line_without_max = GOOD.replace(b'"max":400.0', b'"max":' + number.encode())
     points, _ = decode(line_without_max + GOOD)
     assert not points.error_counts
@@ -276,12 +276,15 @@ def test_a_point_may_have_its_fields_in_any_order_and_unknown_fields(identity: b
 
 
 def test_omitted_numbers_are_zero_and_omitted_quantiles_are_missing() -> None:
-    zeros = pb_field(6, b"") + pb_field(6, pb_fixed64(1, "<d", 1.0))
-    written_out = pb_field(6, struct.pack("<Bd", 9, 0.0) + struct.pack("<Bd", 17, 0.0)) + pb_field(
+    omitted_numbers = pb_field(6, b"") + pb_field(6, pb_fixed64(1, "<d", 1.0))
+    written_zeros = pb_field(6, struct.pack("<Bd", 9, 0.0) + struct.pack("<Bd", 17, 0.0)) + pb_field(
         6, pb_fixed64(1, "<d", 1.0)
     )
     points, _ = decode(
-        *(message_with_point(LABELS + TIMES + quantiles) for quantiles in (zeros, written_out, b""))
+        *(
+            message_with_point(LABELS + TIMES + quantiles)
+            for quantiles in (omitted_numbers, written_zeros, b"")
+        )
     )
     assert values_of(points)[:2] == [[0.0, 0.0, 0.0, 0.0]] * 2
     assert values_of(points)[2] == pytest.approx([0.0, math.nan, math.nan, 0.0], nan_ok=True)

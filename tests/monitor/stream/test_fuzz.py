@@ -52,10 +52,10 @@ BODIES = [
 ]
 
 places = st.floats(0, 1, exclude_max=True)
-inserted = st.one_of(
+new_pieces = st.one_of(
     st.binary(max_size=4), st.sampled_from([b"\x80" * 9, b"{", b"}", b'"', b"\n", b"NaN", b"\\ud800"])
 )
-mutations = st.lists(st.tuples(places, st.integers(0, 20), inserted), max_size=6)
+mutations = st.lists(st.tuples(places, st.integers(0, 20), new_pieces), max_size=6)
 
 
 def mutate(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:

@@ -105,13 +105,13 @@ async def test_a_series_found_later_gets_the_points_that_arrive_afterwards() -> 
 
 @pytest.mark.parametrize("update", [QUERY_UPDATE, usage_update(ZONES)])
 async def test_updates_of_a_global_service_wait_for_the_first_inventory(update: Update) -> None:
-    running = {(GLOBAL_CELL, "dns")}
+    running_inventories = {(GLOBAL_CELL, "dns")}
     fleet = fleet_of((HOME_CELL, TOPICS))
-    discovery = Discovery(may_discover=lambda cell, service: (cell, service) in running)
+    discovery = Discovery(may_discover=lambda cell, service: (cell, service) in running_inventories)
     ingest = ingest_of(fleet, discovery)
     await ingest.ingest(delivery(lines([update]), request="a"))
     assert outcome_count(ingest, "unknown") == 0
-    running.clear()
+    running_inventories.clear()
     metric = QUERIES if update is QUERY_UPDATE else ZONES
     add_series(fleet, metric, account=GLOBAL_CELL[0], region=GLOBAL_CELL[1])
     await ingest.ingest(delivery(lines([usage_update(TOPICS)]), request="b"))

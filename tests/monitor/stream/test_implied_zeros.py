@@ -1,7 +1,7 @@
 """Zeros that a stream implies: a metric had no point while other metrics of its namespace had points.
 
-THROTTLED_ORDERS is the metric whose zeros are implied. THROTTLE_UPDATE, of another resource, shows that the
-stream carries the metric.
+THROTTLED_ORDERS is the metric whose zeros are implied. THROTTLE_UPDATE, of another stream of Kinesis, shows
+that the metric stream carries metrics of this name.
 """
 
 import math
@@ -49,8 +49,8 @@ async def test_a_carried_metric_was_zero_while_only_other_metrics_of_its_namespa
     assert math.isnan(value(fleet, THROTTLED_ORDERS, ABSENT_AFTER - 2))  # the point may still arrive
     mark_polled(fleet, MINUTE + 3)  # polls have reached the start of the stream
     assert bool(fleet.rings.is_streamed(np.array([row(fleet, THROTTLED_ORDERS)]), MINUTE)[0])
-    late = THROTTLE_UPDATE.but(dimensions=(("StreamName", "orders"),), minutes_ago=ABSENT_AFTER - 1)
-    await ingest.ingest(delivery(lines([late]), request="3"))
+    late_update = THROTTLE_UPDATE.but(dimensions=(("StreamName", "orders"),), minutes_ago=ABSENT_AFTER - 1)
+    await ingest.ingest(delivery(lines([late_update]), request="3"))
     assert value(fleet, THROTTLED_ORDERS, ABSENT_AFTER - 1) == THROTTLE_UPDATE.sum
     ingest.close()
 
@@ -71,11 +71,11 @@ async def test_points_of_another_cell_or_namespace_imply_no_zeros() -> None:
     add_series(fleet, incoming_bytes.of(StreamName="orders"), region="us-east-1")
     mark_polled(fleet)
     ingest = ingest_of(fleet)
-    elsewhere = [THROTTLE_UPDATE.but(region="us-east-1"), WRITE_UPDATE.but(region="us-east-1")]
-    queue = WRITE_UPDATE.but(
+    updates_elsewhere = [THROTTLE_UPDATE.but(region="us-east-1"), WRITE_UPDATE.but(region="us-east-1")]
+    queue_update = WRITE_UPDATE.but(
         namespace="AWS/SQS", metric="NumberOfMessagesSent", dimensions=(("QueueName", "q"),)
     )
-    await ingest.ingest(delivery(lines([THROTTLE_UPDATE, *elsewhere, queue])))
+    await ingest.ingest(delivery(lines([THROTTLE_UPDATE, *updates_elsewhere, queue_update])))
     assert math.isnan(value(fleet, THROTTLED_ORDERS, ABSENT_AFTER))
     ingest.close()
 

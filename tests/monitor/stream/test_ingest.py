@@ -76,17 +76,17 @@ async def test_each_statistic_is_read_from_its_own_field_of_an_update(
 async def test_the_source_of_streamed_samples_is_stream_until_a_poll_writes_points() -> None:
     fleet = fleet_of()
     await ingest_updates(fleet, UPDATE)
-    by_stream = {
+    series_by_resource = {
         series.key.resource: series
         for series in fleet.series.values()
         if series.key.signal == "IncomingBytes"
     }
-    assert source_of(fleet, by_stream["orders"]) == "stream"
-    assert source_of(fleet, by_stream["payments"]) is None
+    assert source_of(fleet, series_by_resource["orders"]) == "stream"
+    assert source_of(fleet, series_by_resource["payments"]) is None
     orders_row = row(fleet, ORDERS)
     row_and_minute = np.array([orders_row], np.int32), fleet.rings.newest_point[[orders_row]]
     fleet.rings.write(*row_and_minute, np.ones(1, np.float32))  # as a poll does
-    assert source_of(fleet, by_stream["orders"]) == "poll"
+    assert source_of(fleet, series_by_resource["orders"]) == "poll"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_the_source_of_streamed_samples_is_stream_until_a_poll_writes_poin
         ("Milliseconds", math.nan, "unit"),
     ],
 )
-async def test_compatible_units_are_converted_and_incompatible_ones_dropped(
+async def test_values_in_compatible_units_are_converted_and_values_in_incompatible_units_dropped(
     unit: str, expected: float, outcome: str
 ) -> None:
     fleet = fleet_of()
@@ -149,9 +149,8 @@ async def test_a_repeated_request_does_not_overwrite_later_points() -> None:
     await ingest.ingest(delivery(lines([UPDATE.but(sum=7.0)]), request="b"))
     await ingest.ingest(first)
     assert value(fleet, ORDERS) == 7.0
-    await ingest.ingest(
-        delivery(lines([UPDATE.but(sum=8.0)]), request="a")
-    )  # another body is another request
+    # Another body with the same id is another request.
+    await ingest.ingest(delivery(lines([UPDATE.but(sum=8.0)]), request="a"))
     assert value(fleet, ORDERS) == 8.0
     ingest.close()
 

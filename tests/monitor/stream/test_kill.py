@@ -28,7 +28,7 @@ from tests.processes import eventually, get, headroom, nothing_pending, read_lin
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.endpoint_process")
 new_client = partial(httpx.AsyncClient, trust_env=False, timeout=30)
-AHEAD = range(5)  # minutes after the present one, which is 0; no poll requests these minutes yet
+AHEAD = range(5)  # minutes from the present minute, 0, on; no poll requests these minutes yet
 
 
 def updates(minutes_ago: int) -> list[Update]:
@@ -80,7 +80,7 @@ class Service:
             await eventually(partial(nothing_pending, self.url))
             yield process
 
-    async def streams(self) -> dict[str, str] | None:
+    async def ids_by_stream(self) -> dict[str, str] | None:
         """Return the id of the series of bytes written to each stream; None until the series are judged."""
         page = await get(f"{self.url}/api/v1/series", service="kinesis", signal="stream_write_bytes")
         return {item["resource"]: item["id"] for item in page.json()["items"]} or None if page else None
@@ -92,7 +92,7 @@ class Service:
         history = detail.json()["history"]
         return {datetime.fromisoformat(sample["minute"]).timestamp(): sample["usage"] for sample in history}
 
-    async def written(self) -> float:
+    async def written_count(self) -> float:
         """Return the number of streamed points that the service has written, by its own metrics."""
         answer = await get(f"{self.url}/metrics")
         assert answer
@@ -105,7 +105,7 @@ class Service:
 
     async def has_written(self, points: int) -> bool | None:
         """Return True once at least this number of streamed points was written; None before."""
-        return True if await self.written() >= points else None
+        return True if await self.written_count() >= points else None
 
 
 def updates_ahead(streams: Iterable[str]) -> dict[str, Update]:
@@ -123,16 +123,15 @@ def updates_ahead(streams: Iterable[str]) -> dict[str, Update]:
 async def test_a_killed_service_loses_no_point_and_writes_none_twice(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
-    other_lines = lines(
-        Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000)
-    )  # they keep the service busy for a while
+    # These lines keep the service busy for a while.
+    other_lines = lines(Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000))
     async with new_client() as client, asyncio.TaskGroup() as group:
         service = Service(tmp_path, aws_environ)
         async with service.running() as first:
-            pending = updates_ahead(await service.streams() or {})
+            update_by_request = updates_ahead(await service.ids_by_stream() or {})
             bodies = {
                 request: envelope([other_lines + line(update)], request)
-                for request, update in pending.items()
+                for request, update in update_by_request.items()
             }
             sender = Sender(f"{service.url}/firehose/v1", client, bodies)
             group.create_task(sender.send_all())
@@ -144,14 +143,12 @@ async def test_a_killed_service_loses_no_point_and_writes_none_twice(
             await eventually(sender.all_accepted)
             accepted_by_second = [request for request, process in sender.accepted_by.items() if process == 2]
             assert accepted_by_second
-            await eventually(
-                partial(service.has_written, len(accepted_by_second))
-            )  # including points that waited for the inventory
-            assert {await sender.post(request) for request in accepted_by_second} == {
-                200
-            }  # repeated, as if the responses were lost
-            assert await service.written() == len(accepted_by_second)
-            ids = await service.streams() or {}
-            for update in (pending[request] for request in accepted_by_second):
+            # Points that waited for the inventory are written, too.
+            await eventually(partial(service.has_written, len(accepted_by_second)))
+            # The bodies are sent again, as if the responses were lost.
+            assert {await sender.post(request) for request in accepted_by_second} == {200}
+            assert await service.written_count() == len(accepted_by_second)
+            ids = await service.ids_by_stream() or {}
+            for update in (update_by_request[request] for request in accepted_by_second):
                 usage = await service.usage(ids[update.dimensions[0][1]])
                 assert usage[update.start / 1000] == pytest.approx(update.sum / 60)

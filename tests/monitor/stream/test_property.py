@@ -23,7 +23,7 @@ FORMS: list[Callable[[Sequence[Update]], bytes]] = [
 metrics = st.sampled_from([(metric.namespace, metric.name, metric.dimensions) for metric in METRICS])
 counts = st.integers(1, 2**40)
 numbers = st.floats(0, 1e12, allow_subnormal=False)
-updates = st.builds(
+any_update = st.builds(
     lambda metric, minutes_ago, count, **values: Update(
         namespace=metric[0],
         metric=metric[1],
@@ -41,7 +41,7 @@ updates = st.builds(
     min=numbers,
 )
 update_lists = st.lists(
-    updates,
+    any_update,
     min_size=1,
     max_size=25,
     unique_by=lambda update: (update.metric, update.dimensions, update.minutes_ago),
@@ -59,10 +59,10 @@ async def fleet_after(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
     return fleet
 
 
-def random_bodies(sent: list[Update], generator: random.Random) -> list[tuple[list[bytes], bool]]:
+def random_bodies(updates: list[Update], generator: random.Random) -> list[tuple[list[bytes], bool]]:
     """Return updates as bodies of records: in random order, some of the updates twice, in random formats."""
-    repeated = [update for update in sent if generator.random() < 0.3]
-    remaining = generator.sample(sent + repeated, len(sent) + len(repeated))
+    repeated = [update for update in updates if generator.random() < 0.3]
+    remaining = generator.sample(updates + repeated, len(updates) + len(repeated))
     bodies = list[tuple[list[bytes], bool]]()
     while remaining:
         records = []
@@ -78,10 +78,10 @@ def random_bodies(sent: list[Update], generator: random.Random) -> list[tuple[li
 @settings(max_examples=150)
 @given(update_lists, st.randoms(use_true_random=False))
 async def test_any_split_of_updates_into_requests_yields_the_same_fleet(
-    sent: list[Update], generator: random.Random
+    updates: list[Update], generator: random.Random
 ) -> None:
-    from_one_body = await fleet_after([([lines(sent)], False)])
-    from_split = await fleet_after(random_bodies(sent, generator))
+    from_one_body = await fleet_after([([lines(updates)], False)])
+    from_split = await fleet_after(random_bodies(updates, generator))
     size = from_one_body.rings.size
     for column in COLUMNS:
         np.testing.assert_array_equal(

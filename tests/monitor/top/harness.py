@@ -40,12 +40,12 @@ async def serve_on_loopback(app: Any, port: int = 0) -> AsyncIterator[int]:
     with bind_socket("127.0.0.1", port) as socket:
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         server = WebServer(config)
-        serving = asyncio.create_task(server.serve([socket]))
+        server_task = asyncio.create_task(server.serve([socket]))
         try:
             yield socket.getsockname()[1]
         finally:
             server.should_exit = True
-            await serving
+            await server_task
 
 
 class Headroom:
@@ -82,13 +82,13 @@ class Headroom:
 
     async def publish_streams(self, *streams: tuple[str, Zone, float]) -> list[Series]:
         """Publish streams with a limit of 1,000 bytes/s. streams: the name, zone and utilization of each."""
-        fleet, published = self.server.fleet, []
+        fleet, published_series = self.server.fleet, []
         for name, zone, utilization in streams:
             series = fleet.series.get(key(name)) or add(fleet, key(name))
             set_judgement(fleet, series, zone, utilization * 1000, 5.0 if zone is Zone.SATURATED else 0.0)
-            published.append(series)
+            published_series.append(series)
         await self.server.publish()
-        return published
+        return published_series
 
     def fire_alert(self, series: Series, severity: Severity = Severity.WARNING, **changes: Any) -> str:
         """Let the alert of a series fire, and return the alert's id."""

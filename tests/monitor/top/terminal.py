@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from tests.processes import COMMAND, ENVIRONMENT, PROCESS_TIMEOUT, ROOT
 
-SIZE = 24, 80  # lines, columns
+SIZE = 24, 80  # lines and columns, in the order of termios; `harness.SIZE` has columns first
 
 
 class Terminal:
@@ -17,12 +17,12 @@ class Terminal:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.written, self._more = b"", asyncio.Event()
+        self.output, self._more = b"", asyncio.Event()
 
     def read(self) -> None:
         """Store what the process has written."""
         try:
-            self.written += os.read(self._descriptor, 65536)
+            self.output += os.read(self._descriptor, 65536)
         except OSError:  # the process ended
             asyncio.get_running_loop().remove_reader(self._descriptor)
         self._more.set()
@@ -33,7 +33,7 @@ class Terminal:
     async def until(self, word: str) -> None:
         """Wait until the process has written a word."""
         async with asyncio.timeout(PROCESS_TIMEOUT):
-            while word.encode() not in self.written:
+            while word.encode() not in self.output:
                 self._more.clear()
                 await self._more.wait()
 

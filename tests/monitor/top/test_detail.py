@@ -20,7 +20,7 @@ from tests.registries import signal_of
 
 
 async def detail_of(fleet: Fleet, name: str) -> SeriesDetail:
-    """Return the detail that `headroom top` makes of the API's response for a series."""
+    """Return the detail that `headroom top` makes of the API's response for the series of this resource."""
     exposition = Exposition(fleet)
     await exposition.publish({})
     series = next(series for key, series in fleet.series.items() if key.resource == name)
@@ -50,12 +50,12 @@ async def test_a_detail_without_samples_has_no_age() -> None:
     assert detail.since is None
 
 
-@pytest.mark.parametrize("minutes", [-10, 0, 10])
-async def test_no_sample_is_lost_when_the_clocks_differ(minutes: int) -> None:
+@pytest.mark.parametrize("minutes_ahead", [-10, 0, 10])
+async def test_no_sample_is_lost_when_the_clocks_differ(minutes_ahead: int) -> None:
     fleet = Fleet()
     feed(fleet, add(fleet, key("clicks")), [500.0] * 30)
     detail = await detail_of(fleet, "clicks")
-    shifted = SeriesDetail(detail.model, detail.fetched_at + minutes * 60)
+    shifted = SeriesDetail(detail.model, detail.fetched_at + minutes_ahead * 60)
     assert np.isfinite(shifted.history.usage).sum() == 30
 
 

@@ -28,7 +28,7 @@ FILTERS = {
     "account:123 region:eu-west-1": {"account": "123", "region": "eu-west-1"},
     "service:": {},
 }
-INVALID = {
+INVALID_FILTERS = {
     "zoo:x": "zoo: expected account, region, service, signal, resource, zone; for a name with a colon, "
     "write resource:zoo:x",
     "zone:hot": "zone: expected saturated, near, above, within, below, stale, unobservable; found hot",
@@ -47,7 +47,9 @@ def test_typed_filters_are_parsed(text: str, filters: dict[str, object]) -> None
     assert parse_filters(text) == Filters.model_validate(filters)
 
 
-@pytest.mark.parametrize(("text", "sentence"), INVALID.items(), ids=[text[:20] for text in INVALID])
+@pytest.mark.parametrize(
+    ("text", "sentence"), INVALID_FILTERS.items(), ids=[text[:20] for text in INVALID_FILTERS]
+)
 def test_an_invalid_filter_is_reported_in_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(FilterError) as error:
         parse_filters(text)

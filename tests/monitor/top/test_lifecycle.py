@@ -62,14 +62,14 @@ async def test_top_restores_a_real_terminal_and_obeys_no_color(
         async with asyncio.timeout(PROCESS_TIMEOUT):
             assert await process.wait() == 0
         await screen.until(LEAVE_SCREEN.decode())
-    assert ENTER_SCREEN in screen.written and b"Traceback" not in screen.written
-    assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.written)) == is_grey
+    assert ENTER_SCREEN in screen.output and b"Traceback" not in screen.output
+    assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.output)) == is_grey
 
 
 async def test_top_quits_at_once_while_the_server_does_not_respond() -> None:
     """The server accepts connections and never responds."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = "127.0.0.1:{1}".format(*silent.getsockname())
+    with socket.create_server(("127.0.0.1", 0)) as silent_server:
+        address = f"127.0.0.1:{silent_server.getsockname()[1]}"
         async with terminal("top", "--address", address, environ={}) as (screen, process):
             await screen.until("Connecting ")
             screen.type("q")

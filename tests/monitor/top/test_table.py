@@ -23,6 +23,7 @@ THREE_COLUMNS = [
     column("first", 0, 4, max_width=8),
     column("second", 1, 3, max_width=6),
 ]
+# By the width of the screen: the columns that fit, with their widths.
 FITTING_COLUMNS: dict[int, dict[str, int]] = {
     4: {},
     5: {"first": 4},

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -32,7 +33,7 @@ async def test_run_returns_the_result_of_a_job_or_raises_its_exception() -> None
 
 
 async def test_each_thread_runs_one_job_at_a_time_and_cancelled_jobs_never_run() -> None:
-    pool, released, ran = DaemonThreadPool(), threading.Event(), list[int]()
+    pool, released, finished_jobs = DaemonThreadPool(), threading.Event(), list[int]()
     all_started = threading.Barrier(MAX_THREADS + 1)
 
     def job() -> None:
@@ -41,14 +42,14 @@ async def test_each_thread_runs_one_job_at_a_time_and_cancelled_jobs_never_run()
 
     running_jobs = [asyncio.create_task(pool.run(job)) for _ in range(MAX_THREADS)]
     await asyncio.to_thread(all_started.wait, PROCESS_TIMEOUT)
-    queued = [asyncio.create_task(pool.run(lambda number=number: ran.append(number))) for number in (0, 1)]  # type: ignore[misc]
+    queued_jobs = [asyncio.create_task(pool.run(partial(finished_jobs.append, number))) for number in (0, 1)]
     await asyncio.sleep(0)
-    queued[0].cancel()
-    await asyncio.wait(queued[:1])
+    queued_jobs[0].cancel()
+    await asyncio.wait(queued_jobs[:1])
     released.set()
-    await asyncio.gather(*running_jobs, queued[1])
+    await asyncio.gather(*running_jobs, queued_jobs[1])
     pool.close()
-    assert ran == [1] and queued[0].cancelled()
+    assert finished_jobs == [1] and queued_jobs[0].cancelled()
 
 
 async def test_a_process_ends_although_a_job_never_ends() -> None:

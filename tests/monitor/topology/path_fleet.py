@@ -24,7 +24,7 @@ from tests.registries import REGISTRY
 CELL: CellKey = ("123456789012", "eu-west-1")
 OTHER_CELL: CellKey = ("210987654321", "us-east-1")
 ACCOUNT_NAMES = {CELL[0]: "production", OTHER_CELL[0]: "test"}
-NOW = 30_000_005  # minutes
+NOW = 30_000_005  # minutes since the epoch
 
 
 def paths_of(text: str) -> Sequence[RequestPath]:

@@ -165,8 +165,9 @@ DISTRIBUTIONS = {
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.read.__name__)
 async def test_each_denied_call_is_reported_once(reader: Any) -> None:
-    denied = {xform_name(operation): None for _, operation in reader.calls}
-    aws = FakeAws(**{**aws_with().answers, **denied})
+    # A fake AWS denies a call whose answer is None.
+    denied_answers = dict.fromkeys(xform_name(operation) for _, operation in reader.calls)
+    aws = FakeAws(**{**aws_with().answers, **denied_answers})
     _, failures = await proposed_file(aws)
     if reader.service != "cloudfront":
         assert 0 < len(failures) <= 3
@@ -256,7 +257,7 @@ def test_names_that_yaml_would_misread_are_parsed_back_unchanged(name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("arn", "service_and_resource"),
+    ("arn", "service_and_resource"),  # None: no hop
     [
         (f"{LAMBDA}:f:PROD", ("lambda", "f")),
         (f"{QUEUE}:q.fifo", ("sqs", "q.fifo")),

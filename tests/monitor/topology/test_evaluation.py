@@ -63,12 +63,12 @@ async def test_the_weakest_limit_is_given_in_requests_at_the_entrance() -> None:
 
 async def test_when_the_weakest_limit_is_raised_the_next_weakest_becomes_the_weakest() -> None:
     path_fleet = checkout()
-    before = await path_fleet.status(CHECKOUT)
+    status_before = await path_fleet.status(CHECKOUT)
     path_fleet.put("dynamodb.table_write_capacity", ("orders",), 400, 5000)
-    after = await path_fleet.status(CHECKOUT)
-    assert before.next_weakest and after.weakest
-    assert after.weakest.series.key == before.next_weakest.series.key
-    assert after.capacity == pytest.approx(300)
+    status_after = await path_fleet.status(CHECKOUT)
+    assert status_before.next_weakest and status_after.weakest
+    assert status_after.weakest.series.key == status_before.next_weakest.series.key
+    assert status_after.capacity == pytest.approx(300)
 
 
 async def test_the_reserved_concurrency_of_a_function_replaces_the_limit_of_the_account() -> None:

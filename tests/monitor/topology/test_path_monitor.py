@@ -18,7 +18,7 @@ from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 
 @dataclass
 class FleetPointReader:
-    """Returns the points of a fleet, or failures. metric_names: for each call, those of its metrics."""
+    """Returns the points of a fleet, or failures. metric_names: of the metrics of each call."""
 
     path_fleet: PathFleet
     failures: list[str] = field(default_factory=list)

@@ -150,6 +150,7 @@ async def test_with_an_unreachable_receiver_the_export_of_spans_ends_within_half
 
 
 def run_without_library(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `headroom` in a process that cannot import the library of OpenTelemetry."""
     script = HIDE_LIBRARY + "from monitor.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
@@ -184,7 +185,7 @@ def test_opentelemetry_is_not_imported_if_no_tracing_is_configured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("text", "problem_part"),
     [
         ("{}", "endpoint"),
         ("{endpoint: collector}", "expected"),
@@ -194,6 +195,6 @@ def test_opentelemetry_is_not_imported_if_no_tracing_is_configured() -> None:
         ("{endpoint: 'http://c/v1/traces', bearer_token: a, bearer_token_env: B}", "bearer_token"),
     ],
 )
-def test_invalid_settings_are_reported(text: str, problem: str) -> None:
-    with pytest.raises(ConfigError, match=problem):
+def test_invalid_settings_are_reported(text: str, problem_part: str) -> None:
+    with pytest.raises(ConfigError, match=problem_part):
         parse_config(f"tracing: {text}\n".encode(), "headroom.yaml", ConfigContext())

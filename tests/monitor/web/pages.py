@@ -49,6 +49,7 @@ class Page(HTMLParser):
             self.words += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of all elements with this tag."""
         return [attributes for name, attributes in self.elements if name == tag]
 
     @property
@@ -69,10 +70,10 @@ class Page(HTMLParser):
 
 async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
     """Return the page at a path; the response must have the status."""
-    got = await client.get(path)
-    assert got.status_code == status, got.text
-    assert got.headers["content-type"] == "text/html; charset=utf-8"
-    return Page(got.text)
+    response = await client.get(path)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    return Page(response.text)
 
 
 def feed(fleet: Fleet, series: Series, values: list[float], throttled: list[float] | None = None) -> None:
