@@ -22,8 +22,8 @@ from collectors.base import (
 )
 from collectors.expression import ExpressionError
 from collectors.kinesis_write_peak import (
+    REQUIRED_NUMBERS,
     SUMMARY_MEMBERS,
-    SUMMARY_NUMBERS,
     StreamSummary,
     WritePeaks,
     created_at,
@@ -127,7 +127,7 @@ async def describe_stream(aws: Aws, name: str) -> StreamSummary:
         response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
         described: StreamSummary = response["StreamDescriptionSummary"]
         summary = {member: described[member] for member in SUMMARY_MEMBERS if member in described}
-        for member in SUMMARY_NUMBERS:
+        for member in REQUIRED_NUMBERS:
             if not is_number(summary.get(member)):
                 raise ExpressionError(f"expected a number in {member}, found {summary.get(member)!r}")
         return summary | {"StreamName": name, "EnhancedMonitoring": enhanced_monitoring(described)}

@@ -28,7 +28,7 @@ SUMMARY_MEMBERS = (
     "ConsumerCount",
     "WarmThroughput",
 )
-SUMMARY_NUMBERS = ("RetentionPeriodHours", "OpenShardCount")  # every stream has these members
+REQUIRED_NUMBERS = ("RetentionPeriodHours", "OpenShardCount")  # the numbers that every summary must have
 
 
 def created_at(summary: StreamSummary) -> float | None:

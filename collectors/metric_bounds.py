@@ -23,7 +23,7 @@ class MetricBounds:
         rules: dict[tuple[str, str, str, bool], tuple[Bound, ...]] = {}
         for bound in bounds:
             for name in bound.metrics:
-                key = bound.namespace, name, bound.stat, bound.of_usage
+                key = bound.namespace, name, bound.stat, bound.is_usage
                 rules[key] = (*rules.get(key, ()), bound)
         return cls(rules)
 
@@ -32,15 +32,15 @@ class MetricBounds:
 
         While the aggregate is 0, the metric is 0. Only a metric that is zero when absent has an aggregate.
         """
-        return self._find_aggregate(metric, of_usage=False) if metric.zero_when_absent else None
+        return self._find_aggregate(metric, is_usage=False) if metric.zero_when_absent else None
 
     def usage_aggregate_of(self, metric: Metric) -> Metric | None:
         """Return the metric that a metric of usage is a part of; None if no rule is declared."""
-        return self._find_aggregate(metric, of_usage=True)
+        return self._find_aggregate(metric, is_usage=True)
 
-    def _find_aggregate(self, metric: Metric, of_usage: bool) -> Metric | None:
+    def _find_aggregate(self, metric: Metric, is_usage: bool) -> Metric | None:
         dimensions = dict(metric.dimensions)
-        for bound in self.rules.get((metric.namespace, metric.name, metric.stat, of_usage), ()):
+        for bound in self.rules.get((metric.namespace, metric.name, metric.stat, is_usage), ()):
             if {*bound.dimensions} == dimensions.keys():
                 aggregate_dimensions = tuple(sorted(bound.aggregate_dimensions(dimensions).items()))
                 return replace(metric, name=bound.metric or metric.name, dimensions=aggregate_dimensions)
@@ -58,7 +58,7 @@ def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
         metric_read = metrics_read.get((bound.namespace, name, bound.stat))
         if metric_read is None:
             yield f"expected a metric that is read, found {bound.stat} of {name} in {bound.namespace}"
-        elif not (bound.of_usage or metric_read.zero_when_absent):
+        elif not (bound.is_usage or metric_read.zero_when_absent):
             yield f"expected a metric that is zero when absent, found {name}"
         elif bound.metric and part and metric_read.unit != part.unit:
             units = f"{bound.metrics[0]} in {part.unit} and {name} in {metric_read.unit}"

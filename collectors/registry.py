@@ -10,9 +10,9 @@ from collectors.base import Collector, ServiceScope
 from collectors.metric_bounds import MetricBounds
 from rules.signals import Quota, Service, Signal
 
-# Reads that belong to no service, and are reported like services: their names and titles.
+# Reads that belong to no service, and are reported like services: their titles, by name.
 TAGS, LINKS, ACTIVITY = "tags", "links", "activity"
-OTHER_TITLES: Mapping[str, str] = {
+NON_SERVICE_READS: Mapping[str, str] = {
     TAGS: "tags of resources",
     LINKS: "linked accounts",
     ACTIVITY: "lists of recently active metrics",
@@ -55,9 +55,9 @@ class Registry:
         return self.services[service].signals[name]
 
     def title(self, service: str) -> str:
-        """Return AWS's name of a service, or a title of OTHER_TITLES; an unknown name as it is."""
+        """Return AWS's name of a service, or the title in NON_SERVICE_READS; an unknown name as it is."""
         entry = self.services.get(service)
-        return entry.title if entry else OTHER_TITLES.get(service, service)
+        return entry.title if entry else NON_SERVICE_READS.get(service, service)
 
     def collectors_of(self, services: Container[str]) -> list[Collector]:
         """Return the collectors of these services, in order; unknown services are left out."""

@@ -20,8 +20,8 @@ class Bound(BaseModel):
         names an aggregate that all share. Only sums of counts are declared: a mean or percentile of an
         aggregate bounds none of its parts, and a maximum only if all parts are sampled at the same time.
     dimensions: the names of all dimensions of a part.
-    of: the names of the dimensions that the aggregate has, too.
-    of_usage: true if the metrics measure usage, false if they measure throttled demand.
+    shared_dimensions: the dimensions that parts and aggregate share.
+    is_usage: true if the metrics measure usage, false if they measure throttled demand.
     inequality: why the inequality holds, in words.
     source: AWS's page about the dimensions.
     """
@@ -32,20 +32,22 @@ class Bound(BaseModel):
     metrics: tuple[NonEmptyText, ...] = Field(min_length=1)
     stat: Literal["Sum"] = "Sum"
     dimensions: tuple[NonEmptyText, ...] = Field(min_length=1)
-    of: tuple[NonEmptyText, ...]
+    shared_dimensions: tuple[NonEmptyText, ...]
     metric: NonEmptyText | None = None
-    of_usage: bool = False
+    is_usage: bool = False
     inequality: NonEmptyText
     source: Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/\S+$")]
 
     @model_validator(mode="after")
     def _aggregate_is_coarser(self) -> "Bound":
-        if not {*self.of} <= {*self.dimensions}:
-            raise error_at(("of",), "expected dimensions of the parts")
-        if {*self.of} == {*self.dimensions} and self.metric is None:
-            raise error_at(("of",), "expected fewer dimensions than those of the parts, or another metric")
+        if not {*self.shared_dimensions} <= {*self.dimensions}:
+            raise error_at(("shared_dimensions",), "expected dimensions of the parts")
+        if {*self.shared_dimensions} == {*self.dimensions} and self.metric is None:
+            raise error_at(
+                ("shared_dimensions",), "expected fewer dimensions than those of the parts, or another metric"
+            )
         return self
 
     def aggregate_dimensions(self, dimensions: Mapping[str, str]) -> Mapping[str, str]:
         """Return the dimensions of the aggregate of a part with these dimensions."""
-        return {name: value for name, value in dimensions.items() if name in self.of}
+        return {name: value for name, value in dimensions.items() if name in self.shared_dimensions}

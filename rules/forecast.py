@@ -19,8 +19,8 @@ BINS: Final = 14 * DAY  # bins of history
 MIN_BINS: Final = 2 * DAY  # known bins; with fewer, nothing is forecast
 SERIES_AT_ONCE: Final = 256  # series that fit into a processor's cache
 QUANTILES: Final = (0.1, 0.5, 0.9)
-# The quantiles of the time are computed from the analogs within the shortest horizon whose probability is at
-# least this. If there is none, they are computed within the longest horizon.
+# Times are computed within the shortest horizon that has at least this probability; if none has, within the
+# longest horizon with a known probability.
 LIKELY: Final = 0.5
 MIN_PROBABILITY: Final = 0.05  # below it, no times are given
 
@@ -71,6 +71,7 @@ def forecast(history: NDArray[np.floating], limit: NDArray[np.floating]) -> Fore
 def _forecast(history: NDArray[np.floating], limit: Floats) -> Forecast:
     past = Past(np.ascontiguousarray(history.T, np.float32))
     crossings = Crossings.of(past, limit)
+    # [horizon, series]
     probability = np.stack([_probability(past, limit, crossings, horizon) for horizon in HORIZONS])
     probability = np.fmax.accumulate(probability, axis=0)
     is_reached = past.usage[-1] >= limit
@@ -90,7 +91,10 @@ def _probability(past: Past, limit: Floats, crossings: Crossings, horizon: int) 
 
 
 def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
-    """Return QUANTILES of the time until the limit is reached, if it is, [series, quantile]."""
+    """Return QUANTILES of the time until the limit is reached, if it is, [series, quantile].
+
+    probability: [horizon, series].
+    """
     minutes = np.full((len(limit), len(QUANTILES)), np.nan, np.float32)
     longest_known = len(HORIZONS) - 1 - np.isfinite(probability[::-1]).argmax(axis=0)
     likely = probability >= LIKELY
@@ -104,7 +108,10 @@ def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
 
 
 def _first_crossings(past: Past, limit: Floats, bins: int) -> Floats:
-    """Return QUANTILES of the minutes until the limit, of analogs that reach it, [series, quantile]."""
+    """Return QUANTILES of the minutes until the analogs that reach the limit do so, [series, quantile].
+
+    `reaches` is [analog, bin, series]; `first`, the first such bin, and the weights are [analog, series].
+    """
     days_ago = analog_days(bins, len(past.usage))
     reaches = np.stack([moved_analog(past, ago, bins) >= limit for ago in days_ago])
     first = np.where(reaches.any(axis=1), reaches.argmax(axis=1), np.nan)
@@ -113,4 +120,5 @@ def _first_crossings(past: Past, limit: Floats, bins: int) -> Floats:
     share = np.take_along_axis(weight, order, axis=0).cumsum(axis=0) / weight.sum(axis=0)
     ranks = np.stack([(share >= quantile).argmax(axis=0) for quantile in QUANTILES])
     bins_until = np.take_along_axis(np.take_along_axis(first, order, axis=0), ranks, axis=0)
-    return (bins_until.T + 0.5).astype(np.float32) * BIN_MINUTES
+    middle_of_bin = bins_until.T + 0.5
+    return middle_of_bin.astype(np.float32) * BIN_MINUTES

@@ -16,14 +16,14 @@ from rules.arrays import Flags, Float64s, Indices
 class Stress(NamedTuple):
     """The numbers of some series under a demand that is `factor` times their peak; NaN is unknown.
 
-    breaks_at: the factor at which the peak reaches the limit or the effective ceiling; infinite if there is
-        no usage.
+    breaking_factor: the factor at which the peak reaches the limit or the effective ceiling; infinite if
+        there is no usage.
     demand: in the unit of the limit.
     utilization: demand divided by the limit.
-    is_broken: whether `factor` is at least `breaks_at`; false if `breaks_at` is unknown.
+    is_broken: whether `factor` is at least `breaking_factor`; false if `breaking_factor` is unknown.
     """
 
-    breaks_at: Float64s
+    breaking_factor: Float64s
     demand: Float64s
     utilization: Float64s
     is_broken: Flags
@@ -42,9 +42,9 @@ def stress(
     breaking_usage = limits * share_of_limit(ceiling, limits)
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = np.where(np.isnan(breaking_usage), np.nan, np.divide(breaking_usage, peaks))
-        breaks_at = np.where(shares == 1, growth, np.maximum(1 + (growth - 1) / shares, 0.0))
+        breaking_factor = np.where(shares == 1, growth, np.maximum(1 + (growth - 1) / shares, 0.0))
         demand = peaks * np.where(shares == 1, factors, 1 + shares * (factors - 1))
-        return Stress(breaks_at, demand, demand / limits, breaks_at <= factors)
+        return Stress(breaking_factor, demand, demand / limits, breaking_factor <= factors)
 
 
 def share_of_limit(ceiling: ArrayLike, limit: ArrayLike) -> Float64s:
@@ -64,12 +64,12 @@ def needed_limit(demand: ArrayLike, target: ArrayLike, share: ArrayLike) -> Floa
     return needed
 
 
-def breaking_order(breaks_at: Float64s, utilization: Float64s, ids: NDArray[np.uint64]) -> Indices:
+def breaking_order(breaking_factor: Float64s, utilization: Float64s, ids: NDArray[np.uint64]) -> Indices:
     """Return the order in which series break: by factor, then by falling utilization, then by id.
 
     Series with an unknown factor come last.
     """
     fullest_first = -np.nan_to_num(utilization, nan=0.0, posinf=np.inf, neginf=0.0)
     return np.lexsort(
-        (ids, fullest_first, np.nan_to_num(breaks_at, nan=np.inf, posinf=np.finfo(np.float64).max))
+        (ids, fullest_first, np.nan_to_num(breaking_factor, nan=np.inf, posinf=np.finfo(np.float64).max))
     )

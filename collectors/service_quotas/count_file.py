@@ -43,6 +43,11 @@ class CountCall(DeclarationModel):
     parent: "CountCall | None" = None
 
     @property
+    def operation(self) -> str:
+        """The name of the operation, without its service."""
+        return self.call[1]
+
+    @property
     def calls(self) -> Iterator[Operation]:
         """The operation of this call, then the operations of its parents."""
         yield self.call
@@ -53,24 +58,25 @@ class CountCall(DeclarationModel):
 class CountDeclaration(CountCall):
     """A quota whose usage is the number of items in a list.
 
-    code, name: as in Service Quotas. lists: used with PER_ITEM; the path within an item to the list whose
-    entries are counted. region: the only region where the quota is counted; HOME_REGION for the partition's
-    home region. empty: the error code by which AWS says that there are no items. unverified: true if only the
-    names of the quota and the operation suggest that the quota limits the listed items.
+    code, name: as in Service Quotas. list_in_item: used with PER_ITEM; the path within an item to the list
+    whose entries are counted. region: the only region where the quota is counted; HOME_REGION for the
+    partition's home region. empty_error_code: the error code by which AWS says that there are no items.
+    unverified: true if only the names of the quota and the operation suggest that the quota limits the listed
+    items.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
     name: NonEmptyText
     count: CountOf = CountOf.ALL
-    lists: JmesPath | None = None
+    list_in_item: JmesPath | None = None
     region: NonEmptyText | None = None
-    empty: NonEmptyText | None = None
+    empty_error_code: NonEmptyText | None = None
     unverified: bool = False
 
     @model_validator(mode="after")
     def _has_the_keys_of_its_count(self) -> "CountDeclaration":
-        if (self.count is CountOf.PER_ITEM) != (self.lists is not None and self.id is not None):
-            raise error_at(("count",), "expected lists and id with per_item, and with nothing else")
+        if (self.count is CountOf.PER_ITEM) != (self.list_in_item is not None and self.id is not None):
+            raise error_at(("count",), "expected list_in_item and id with per_item, and with nothing else")
         if self.count is CountOf.PER_PARENT and not self.parent:
             raise error_at(("count",), "expected a parent with per_parent")
         return self

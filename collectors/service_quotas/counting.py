@@ -43,7 +43,9 @@ def group_counts(counts: Mapping[Quota, CountDeclaration]) -> list[CountGroup]:
     """Return the counts in groups that make the same calls, ordered by the first count of each group."""
     groups: dict[str, dict[Quota, CountDeclaration]] = {}
     for quota, declaration in counts.items():
-        chain = json.dumps([quota.service, declaration.region, declaration.empty, *_call_chain(declaration)])
+        chain = json.dumps(
+            [quota.service, declaration.region, declaration.empty_error_code, *_call_chain(declaration)]
+        )
         groups.setdefault(chain, {})[quota] = declaration
     return [CountGroup(next(iter(group)).service, group) for group in groups.values()]
 
@@ -60,9 +62,9 @@ def _call_chain(call: CountCall) -> Iterable[object]:
 class Count:
     """The result of a count.
 
-    number: the number of all resources; if the quota holds for each owner (a parent or an item), the number
-    of the largest owner. owners: the numbers of the MAX_OWNERS largest owners, by the ids of parents and
-    item; empty if the quota limits the number of all resources.
+    number: how many resources there are; if the quota holds for each owner (a parent or an item), the largest
+    count of one owner. owners: the MAX_OWNERS largest counts of one owner, by the ids of parents and item;
+    empty if the quota limits the number of all resources.
     """
 
     number: float
@@ -106,13 +108,13 @@ class _Tally:
     def _add(self, ids: PlaceholderValues, page: Mapping[str, Any]) -> None:
         """Add the items of a response. A parent's list spans pages; a list within an item does not."""
         owner, items = _owner(ids), _as_list(self.declaration.items.search(page), self.declaration)
-        if self.declaration.lists is None or self.declaration.id is None:
+        if self.declaration.list_in_item is None or self.declaration.id is None:
             self.numbers[owner] = self.numbers.get(owner, 0.0) + len(items)
             return
         for item in items:
             name = self.declaration.id.search(item)
             item_owner = (*owner, "" if name is None else str(name))
-            length = len(_as_list(self.declaration.lists.search(item), self.declaration))
+            length = len(_as_list(self.declaration.list_in_item.search(item), self.declaration))
             self.numbers[item_owner] = max(self.numbers.get(item_owner, 0.0), length)
         self._keep_largest()
 
@@ -144,7 +146,7 @@ def _as_list(found: Any, call: CountCall) -> list[Any]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise ExpressionError(f"expected a list in {call.call[1]}, found {type(found).__name__}")
+        raise ExpressionError(f"expected a list in {call.operation}, found {type(found).__name__}")
     return found
 
 
@@ -158,12 +160,12 @@ async def _pages(
         ):
             yield page
     except ClientError as error:
-        if error.response["Error"]["Code"] != call.empty:
+        if error.response["Error"]["Code"] != call.empty_error_code:
             raise
 
 
 async def _parent_ids(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[PlaceholderValues]:
-    """Return the ids of each item of a parent; one empty mapping without a parent.
+    """Return the ids of all parents that the call `parent` lists; one empty mapping without such a call.
 
     All counts of the scan with the same parent share its list.
     """
@@ -183,14 +185,14 @@ async def _list_parent_ids(calls: BudgetedCalls, parent: CountCall) -> AsyncIter
             for item in _as_list(parent.items.search(page), parent):
                 parent_count += 1
                 if parent_count > MAX_PARENTS:
-                    raise TooManyParentsError(f"expected at most {MAX_PARENTS:,} items of {parent.call[1]}")
+                    raise TooManyParentsError(f"expected at most {MAX_PARENTS:,} items of {parent.operation}")
                 yield {"parent": _identity(parent, item), "grandparent": outer_ids.get("parent", "")}
 
 
 def _identity(parent: CountCall, item: Any) -> str:
     identity = parent.id.search(item) if parent.id else item
     if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
-        raise ExpressionError(f"expected an id in {parent.call[1]}, found {identity!r}")
+        raise ExpressionError(f"expected an id in {parent.operation}, found {identity!r}")
     return str(identity)
 
 

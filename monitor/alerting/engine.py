@@ -41,7 +41,7 @@ from monitor.notifiers.notice import Notice, NoticeKind
 from rules.arrays import Ints
 
 MAX_SLEEP = 60.0  # seconds; short, because notifications become due earlier if the clock is set forward
-MAX_PLANNED_AT_ONCE = 20  # alerts and groups; planning so few is faster than starting a thread
+MAX_PLANNED_WITHOUT_THREAD = 20  # alerts and groups; planning so few on the event loop is faster
 MIN_SLEEP = 0.5  # seconds; notifications that become due within this time are planned together
 
 
@@ -92,7 +92,7 @@ class AlertEngine:
             settings.registry,
         )
         self._observer.started_at = self._now()
-        self._evaluator.rewrite_all()
+        self._evaluator.renew_notices()
         self.wake.set()
 
     @property
@@ -100,7 +100,7 @@ class AlertEngine:
         """The last notice of each alert that fires, or whose end must still be notified, by id."""
         return self._state.alerts
 
-    def firing_alert(self, alert_id: str) -> Notice:
+    def firing_notice(self, alert_id: str) -> Notice:
         """Return the last notice of a firing alert. Raises NotFiringError when it does not fire."""
         notice = self.alerts.get(alert_id)
         if notice is None or not notice.firing:
@@ -144,16 +144,19 @@ class AlertEngine:
     async def acknowledge_new(
         self, acknowledgements: Iterable[Acknowledgement]
     ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
-        """Store acknowledgements as `Silences.acknowledge_new` does, and plan notifications at once."""
+        """Store acknowledgements, except where others have acknowledged, and plan notifications at once.
+
+        Return those stored, and the earlier ones that stay; see `Silences.acknowledge_new`.
+        """
         stored_and_earlier = await self.silences.acknowledge_new(acknowledgements)
         self.wake.set()
         return stored_and_earlier
 
     async def unacknowledge(
-        self, is_undone: Callable[[Acknowledgement], bool], now: float
+        self, should_undo: Callable[[Acknowledgement], bool], now: float
     ) -> list[Acknowledgement]:
         """Remove acknowledgements as `Silences.unacknowledge` does, and plan notifications at once."""
-        removed = await self.silences.unacknowledge(is_undone, now)
+        removed = await self.silences.unacknowledge(should_undo, now)
         self.wake.set()
         return removed
 
@@ -203,7 +206,7 @@ class AlertEngine:
         return minute if self._state.evaluated_until is None else min(self._state.evaluated_until, minute)
 
     def _highest_number(self, store: AlertStateStore) -> int:
-        """Return the highest number of all notices, also of last notices that the history no longer has."""
+        """Return the highest number of all notices, including last notices that the history no longer has."""
         return max([store.number, *(notice.number for notice in self.alerts.values())])
 
     async def _restore(self, status: MonitorStatus, now: float) -> None:
@@ -225,7 +228,7 @@ class AlertEngine:
 
     async def _plan(self, now: float) -> list[PlannedGroup]:
         alerts, groups = dict(self._state.alerts), dict(self._state.groups)
-        if len(alerts) + len(groups) <= MAX_PLANNED_AT_ONCE:
+        if len(alerts) + len(groups) <= MAX_PLANNED_WITHOUT_THREAD:
             return self._planner.plan(alerts, groups, now)
         return await asyncio.to_thread(self._planner.plan, alerts, groups, now)
 

@@ -45,18 +45,18 @@ class Evaluator:
         self._exported_alerts: dict[int, ExportedAlert] = {}  # by slot
         self._unevaluated_slots: Ints = np.empty(0, np.int32)  # slots with new samples
         self._changed_slots: dict[int, None] = {}  # slots whose notices may have to change, in order
-        self._must_rewrite_all = True
+        self._must_renew_notices = True
 
-    def rewrite_all(self) -> None:
+    def renew_notices(self) -> None:
         """Let the next `evaluate` check whether any alert needs a new notice, as after a reload."""
-        self._must_rewrite_all = True
+        self._must_renew_notices = True
 
     def name_accounts(self, names: Mapping[str, str]) -> None:
         """Set the names of accounts, by id, which notices show and overrides match."""
         storable = {account: replace_surrogates(name) for account, name in names.items()}
         if storable != self._notice_builder.account_names:
             self._notice_builder.account_names = storable
-            self.rewrite_all()
+            self.renew_notices()
 
     def mark_changed(self, slot: int) -> None:
         """Let the next `evaluate` check whether the series in a slot needs a new notice."""
@@ -134,13 +134,13 @@ class Evaluator:
                 self._state.save_alert_states(series.key.id, saved)
 
     async def _record_notices(self, now: float) -> None:
-        if self._must_rewrite_all:
+        if self._must_renew_notices:
             alerted_series = (
                 self._fleet.series.get(key_of(notice)) for notice in self._state.series_alerts()
             )
             self._changed_slots |= {series.slot: None for series in alerted_series if series}
             self._changed_slots |= dict.fromkeys(self._lifecycle.active_slots().tolist())
-            self._must_rewrite_all = False
+            self._must_renew_notices = False
         for batch in snapshot_batches(self._changed_slots):
             trends = self._notice_builder.trends(self._lifecycle.firing_slots(np.array(batch, np.int32)))
             async for slot in cooperative_iter(batch):

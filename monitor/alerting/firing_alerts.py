@@ -20,7 +20,7 @@ from monitor.notifiers.notice import Notice
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:
-    """A firing alert.
+    """A firing alert, or one that would fire, with what users and other alerts did about it.
 
     notice: its last notice. inhibited_by: the last notice of the alert that inhibits it. usage_text: the
     usage now, in words; empty for an alert that is not about a series. sample_time: the time of the usage, in
@@ -62,13 +62,15 @@ def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Regi
     now, inhibiting_ids = time.time(), inhibit.inhibiting_alerts(notices, registry)
     notice_by_alert = {notice.alert: notice for notice in notices}
     alerts = [
-        with_handling(notice, silences, now, notice_by_alert.get(inhibiting_ids.get(notice.alert, "")))
+        with_acknowledgement_and_silence(
+            notice, silences, now, notice_by_alert.get(inhibiting_ids.get(notice.alert, ""))
+        )
         for notice in sorted(notices, key=urgency)
     ]
     return sorted(alerts, key=lambda alert: not alert.unhandled)
 
 
-def with_handling(
+def with_acknowledgement_and_silence(
     notice: Notice, silences: Silences, now: float, inhibited_by: Notice | None = None
 ) -> FiringAlert:
     """Return an alert with its acknowledgement and the silence that matches it."""

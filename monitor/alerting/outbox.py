@@ -144,6 +144,10 @@ class Outbox:
             if row.notice.alert not in listed_alert_ids:
                 self._advance(row.notice, key)
 
+    def first_notification(self, key: str) -> Notification:
+        """Return the notification of a group that is sent next."""
+        return self.notifications[key][0].notification
+
     def record_failure(self, key: str, now: float, last_accepted: float) -> QueuedNotification:
         """Count a failed attempt to send a group's first notification, and return that notification.
 

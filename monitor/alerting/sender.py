@@ -37,9 +37,9 @@ class DeliveryTarget:
 
     max_pending: the number of pending notices beyond which repeats and superseded notices are dropped.
     max_age: the age in seconds beyond which these notices are dropped, and beyond which a notification that
-    keeps failing alone is given up. max_dead_letters: the number of dead letters beyond which the oldest is
-    dropped. min_backoff: the shortest time between two attempts, in seconds. timeout: seconds that one
-    attempt may take.
+    keeps failing while others are accepted is given up. max_dead_letters: the number of dead letters beyond
+    which the oldest is dropped. min_backoff: the shortest time between two attempts, in seconds. timeout:
+    seconds that one attempt may take.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Sender:
         keys = self.outbox.acquire_due(self._now(), 1 if self._failing_ids else self.target.concurrency)
         try:
             await self._build_notifications([key for key in keys if key not in self.outbox.notifications])
-            notifications = [self.outbox.notifications[key][0].notification for key in keys]
+            notifications = [self.outbox.first_notification(key) for key in keys]
             results = await asyncio.gather(*map(self._attempt, notifications))
             await self._record(list(zip(keys, notifications, results, strict=True)))
         finally:
@@ -163,7 +163,7 @@ class Sender:
             return retry_result("bug", f"the notifier failed: {type(error).__name__}")
 
     async def _record(self, results: Sequence[tuple[str, Notification, DeliveryResult]]) -> None:
-        changes: RowChanges = {}
+        changes: RowChanges = {}  # of notifications that were delivered or given up
         failures: list[tuple[QueuedNotification, DeliveryResult]] = []
         for key, notification, result in results:
             self._count(notification, result)
@@ -176,10 +176,11 @@ class Sender:
             changes[NOTIFICATIONS, notification.id] = None
             if result.outcome is not DeliveryOutcome.DELIVERED:
                 changes |= self._give_up(notification, result)
-        if changes:
+        any_completed = bool(changes)
+        if any_completed:  # another notification was accepted, in the case of one that is given up
             self._recover()
         self._postpone(failures)
-        if changes:
+        if any_completed:
             await self._store.write(changes)
 
     def _count(self, notification: Notification, result: DeliveryResult) -> None:

@@ -116,7 +116,7 @@ class Alerting:
         duration: seconds; None for as long as the alert fires. Raises NotFiringError when no alert with this
         id fires, and InvalidInputError for an author, comment or duration that is out of bounds.
         """
-        now, notice = self.now(), self.engine.firing_alert(alert)
+        now, notice = self.now(), self.engine.firing_notice(alert)
         acknowledgement = Acknowledgement(
             alert=alert,
             severity=notice.severity,

@@ -162,14 +162,14 @@ class Silences:
         return stored
 
     async def unacknowledge(
-        self, is_undone: Callable[[Acknowledgement], bool], now: float
+        self, should_undo: Callable[[Acknowledgement], bool], now: float
     ) -> list[Acknowledgement]:
-        """Remove the acknowledgements for which `is_undone` returns true, and return them.
+        """Remove the acknowledgements for which `should_undo` returns true, and return them.
 
         The acknowledgements that they replaced are restored if they have not ended at `now`.
         """
         async with self._write_lock:
-            removed = [row for row in self.acknowledgements.values() if is_undone(row)]
+            removed = [row for row in self.acknowledgements.values() if should_undo(row)]
             for row in removed:
                 if restored := row.acknowledgement_to_restore(now):
                     await self._store.put(ACKNOWLEDGEMENTS, restored)

@@ -11,7 +11,7 @@ from monitor.access.principal import principal_of
 from monitor.alerting.alert_receivers import AlertReceiver, AlertReceivers
 from monitor.alerting.delivery import ReceiverStatus
 from monitor.alerting.engine import AlertEngine, NotFiringError
-from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
+from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_acknowledgement_and_silence
 from monitor.alerting.groups import alert_urgency
 from monitor.alerting.links import runbook_of_alert
 from monitor.alerting.matchers import MAX_MATCHERS, Matcher, MatcherError, all_match, parse_matcher_lists
@@ -105,7 +105,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
         If it replaced an earlier acknowledgement that has not ended, the earlier one is in force again.
         """
         try:
-            notice = engine.firing_alert(id)
+            notice = engine.firing_notice(id)
             await alerting.unacknowledge(id)
         except NotFiringError as error:
             raise HTTPException(404, str(error)) from None
@@ -193,7 +193,10 @@ def _alert_list_json(
     """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
     now = time.time()
     items = [_alert_model(alert, AlertState.FIRING, receivers.receivers_of(alert.notice)) for alert in firing]
-    items += [_alert_model(with_handling(notice, silences, now), AlertState.PENDING) for notice in previews]
+    items += [
+        _alert_model(with_acknowledgement_and_silence(notice, silences, now), AlertState.PENDING)
+        for notice in previews
+    ]
     return models.AlertList(items=items, total=total).model_dump_json()
 
 
@@ -255,7 +258,7 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
 
 
 def _firing_model(alerting: Alerting, notice: Notice) -> models.AlertModel:
-    alert = with_handling(notice, alerting.engine.silences, time.time())
+    alert = with_acknowledgement_and_silence(notice, alerting.engine.silences, time.time())
     receivers = AlertReceivers.of(alerting.engine, alerting.delivery.statuses()).receivers_of(notice)
     return _alert_model(alert, AlertState.FIRING, receivers)
 

@@ -45,7 +45,7 @@ class NamedSeriesModel(ApiModel):
 class WordsModel(ApiModel):
     """The answer about one series, in words."""
 
-    breaks_at: str = Field(
+    breaking_factor: str = Field(
         description="The factor at which the series breaks, such as `x1.08`, or `no usage`."
     )
     would_use: str = Field(description="The usage under the demand: `at least 300 % of 4 MiB/s`.")
@@ -62,7 +62,9 @@ class RemedyModel(ApiModel):
     )
     text: str = Field(description="The remedy in a few words.")
     command: Utf8Text = Field(description="The AWS command; empty when there is none.")
-    is_step: bool = Field(description="True if one call of the command does not raise the limit far enough.")
+    needs_several_calls: bool = Field(
+        description="True if one call of the command does not raise the limit far enough."
+    )
     pending: str = Field(
         description="The pending request for an increase, in a sentence; empty when there is none."
     )
@@ -75,10 +77,10 @@ class StressedSeriesModel(NamedSeriesModel):
     unit: str
     kind: LimitKind = Field(description="The kind of the limit: quota, provisioned or fixed.")
     is_broken: bool = Field(description="True if the demand reaches the limit or the effective ceiling.")
-    breaks_at: NumberOrNull = Field(
+    breaking_factor: NumberOrNull = Field(
         description="The factor of traffic at which the series breaks; null when it has no usage."
     )
-    breaks_at_now: NumberOrNull = Field(
+    breaking_factor_now: NumberOrNull = Field(
         description="The factor of traffic at which the series breaks without the failing region and the "
         "changed limit of the question; null when it has no usage."
     )
@@ -249,7 +251,7 @@ def _request_model(request: QuotaToRequest) -> QuotaToRequestModel:
         quota_code=request.quota.code,
         signal=request.signal.id,
         value=request.value,
-        series=request.series,
+        series=request.series_count,
         command=request.command,
         pending=request.pending,
         pending_is_enough=request.pending_is_enough,
@@ -263,8 +265,8 @@ def _stressed_model(stressed: StressedSeries) -> StressedSeriesModel:
         unit=stressed.signal.unit.name,
         kind=stressed.kind,
         is_broken=stressed.is_broken,
-        breaks_at=stressed.breaks_at,
-        breaks_at_now=stressed.breaks_at_now,
+        breaking_factor=stressed.breaking_factor,
+        breaking_factor_now=stressed.breaking_factor_now,
         factor=stressed.factor,
         peak=stressed.peak,
         peak_at=None if stressed.peak_at is None else utc_datetime(stressed.peak_at * 60),
@@ -283,7 +285,7 @@ def _stressed_model(stressed: StressedSeries) -> StressedSeriesModel:
         needed_factor=stressed.needed_factor,
         remedy=RemedyModel.model_validate(stressed.remedy) if stressed.remedy else None,
         words=WordsModel(
-            breaks_at=factor_text(stressed.breaks_at),
+            breaking_factor=factor_text(stressed.breaking_factor),
             would_use=usage_text(stressed),
             basis=basis_text(stressed),
             to_make_room=remedy_text(stressed),

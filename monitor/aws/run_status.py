@@ -80,8 +80,9 @@ class RunStatus:
         self.unread = paths
 
     def shows_deletion_of(self, resource: Resource) -> bool:
-        """Return true if the last lists show that a resource without series does not exist any more.
+        """Return true if the last lists show that a resource does not exist any more.
 
+        Call it only for a resource without series: one that was read has series, and is not in `unread`.
         A resource that was not read, or is a part of one that was not read, may exist.
         """
         if self.unread is None:
@@ -102,13 +103,14 @@ class RunStatus:
         failures, and their streaks do not grow. has_read: whether the run had anything to read; a run that
         had nothing to read is no success.
         """
+        # A class of failure that is new in this run was absent from the run before.
         last_clear = self.ended_at or self.succeeded_at
         extended = self._extended_streaks(failures, last_clear, at)
-        not_extended = {
+        begun_or_unchanged = {
             failure_class: self.streaks.get(failure_class, first_streak)
             for failure_class, first_streak in self._extended_streaks(not_retried, last_clear, at).items()
         }
-        self.streaks = not_extended | extended
+        self.streaks = begun_or_unchanged | extended
         self.failures, self.ended_at = (*failures, *not_retried), at
         if has_read and not self.failures:
             self.succeeded_at = at
@@ -118,7 +120,7 @@ class RunStatus:
     ) -> dict[str, FailureStreak]:
         """Return the streak of each class of these failures, extended by a run that ended at `at`.
 
-        last_clear: the `last_clear` of a streak that begins with this run.
+        last_clear: when the run before this one ended; a class that is new in this run did not fail then.
         """
         classes = dict.fromkeys(failure.failure_class for failure in failures)
         new = FailureStreak(0, last_clear)

@@ -39,6 +39,11 @@ class CellStatus:
     requests_unknown_reason: str = ""
 
     @property
+    def is_read_without_role(self) -> bool:
+        """True if there is no role in the account, so that a monitoring account reads it."""
+        return self.signer != ""
+
+    @property
     def is_down(self) -> bool:
         """True if the polls of metrics, or the inventories of all services, failed several times in a row."""
         services = self.collectors.values()
@@ -193,8 +198,9 @@ class MonitorStatus:
         return not self.inaccessible_accounts and not self.pending and all(run.succeeded_at for run in runs)
 
     def shows_deletion_of(self, resource: Resource, labels: Mapping[str, str]) -> bool:
-        """Return true if the last lists show that a resource without series does not exist any more.
+        """Return true if the last lists show that a resource does not exist any more.
 
+        Call it only for a resource without series, as `RunStatus.shows_deletion_of`.
         labels: the labels of a former series of the resource. All lists of its service in its cell must have
         succeeded; other calls may have failed.
         """

@@ -59,7 +59,8 @@ def init(
     if out.exists() and not force:
         exit_with(f"{out} exists, and nothing was changed: --force replaces it, --out names another file.")
     options = {"--accounts": accounts, "--regions": regions, "--notify": notify}
-    if not (yes or None not in options.values() or sys.stdin.isatty()):
+    must_ask = not yes and None in options.values()
+    if must_ask and not sys.stdin.isatty():
         missing = ", ".join(name for name, value in options.items() if value is None)
         exit_with(f"headroom init asks in a terminal: without one, give {missing}, or --yes for defaults.")
     caller = find_caller_or_exit(profile)

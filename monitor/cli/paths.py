@@ -64,8 +64,8 @@ def discover(config: ConfigFile = None) -> None:
     """Propose request paths from AWS's settings.
 
     Prints a file for `path_files` of the configuration. Reads event source mappings, integrations,
-    notifications, subscriptions, rules, schedules, target groups and origins of the configured accounts,
-    in each region with at most 100 calls of each operation that describes one resource; `headroom
+    notifications, subscriptions, rules, schedules, target groups and origins of the configured accounts. An
+    operation that describes a single resource is called at most 100 times in each region. `headroom
     iam-policy --paths` has the permissions. CloudWatch is not called. Exits with 2 when nothing could be
     read, and with 3 when some reads failed.
     """

@@ -129,14 +129,15 @@ class Coverage:
 
     def _cost_of(self, series: SeriesByQuota, cell: CellKey) -> "SeriesCost":
         slots = np.array(
-            [quota_series.slot for of_quota in series.values() for quota_series in of_quota], np.int32
+            [quota_series.slot for series_of_quota in series.values() for quota_series in series_of_quota],
+            np.int32,
         )
         prices = self.metrics.prices.of(self.metrics.payer_of(cell))
         return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals, prices)
 
     def notes(self) -> list[str]:
         """Return remarks on the coverage of accounts, one line each."""
-        without_role = sorted({cell.account for cell in self.cells if cell.signer})
+        without_role = sorted({cell.account for cell in self.cells if cell.is_read_without_role})
         return [*report_notes(self.known), *(f"{account}: {DEFAULTS_ALONE}" for account in without_role)]
 
     @property
@@ -148,17 +149,18 @@ class Coverage:
         """Yield a sentence for each failed read of quotas, and for each cell with quotas not yet read."""
         for cell, status in sorted(_by_cell(self.cells).items()):
             place, known = f"{status.name or status.account}/{status.region}", self.known.get(cell)
-            if QUOTAS_SERVICE not in self.services.get(cell, ()) and not status.signer:
+            if QUOTAS_SERVICE not in self.services.get(cell, ()) and not status.is_read_without_role:
                 yield f"{place}: the quotas are not read, as the configuration leaves them out"
                 continue
             inventory = status.collectors.get(QUOTAS_SERVICE)
             sentences = [failure.sentence for failure in inventory.failures] if inventory else []
             failures = dict.fromkeys([*sentences, *(known.list_failures if known else ())])
             yield from (f"{place}: {sentence}" for sentence in failures)
+            has_read_quotas = known is not None and bool(inventory or known.lists)
             not_listed = sorted(known.in_use - known.lists.keys()) if known else ()
             if not_listed and not failures:
                 yield f"{place}: not listed yet: {', '.join(not_listed)}"
-            elif not (known and (inventory or known.lists)):
+            elif not has_read_quotas:
                 yield f"{place}: the quotas are not read yet"
 
 
@@ -228,7 +230,7 @@ class CellCoverage:
         verdict = (
             verdict_of_series(series) if series else self._verdict_without_series(listed, signal_ids, failure)
         )
-        if verdict.state is CoverageState.NOT_PERMITTED and self.status.signer:
+        if verdict.state is CoverageState.NOT_PERMITTED and self.status.is_read_without_role:
             verdict = replace(verdict, enable=self._role_entry)
         cost = self._cost(listed, series, signal_ids, verdict.state)
         return QuotaCoverage(
@@ -287,7 +289,7 @@ class CellCoverage:
         """Return the verdict on a quota that has no series."""
         if signals := [signal for signal in signal_ids if _service_of(signal) in self.services_read]:
             return self._verdict_of_signals(signals)
-        if self.status.signer and (listed.usage_metric or listed.quota in read_counts()):
+        if self.status.is_read_without_role and (listed.usage_metric or listed.quota in read_counts()):
             return Verdict(CoverageState.NOT_PERMITTED, NO_ROLE)
         if failure:
             return verdict_of_failure(failure_from(failure))
@@ -328,7 +330,9 @@ def _series_of_account(series: Mapping[CellKey, SeriesByQuota], account: str) ->
     """Return the series of all regions of an account: any of them may be limited by a global quota."""
     account_series: dict[Quota, list[QuotaSeries]] = {}
     for (owner, _), cell_series in series.items():
-        for quota, quota_series in cell_series.items() if owner == account else ():
+        if owner != account:
+            continue
+        for quota, quota_series in cell_series.items():
             account_series.setdefault(quota, []).extend(quota_series)
     return account_series
 
@@ -364,7 +368,7 @@ def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
 def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
     """Return the series whose limit is a quota, by cell and quota. Call it in a thread: it may take long."""
     by_cell: dict[CellKey, dict[Quota, list[QuotaSeries]]] = {}
-    for slot in np.flatnonzero(snapshot.group >= 0).tolist():
+    for slot in np.flatnonzero(snapshot.group >= 0).tolist():  # an unused slot has no group
         series: Series = snapshot.series[slot]
         if quota := quota_of(series.key, series.settings.signal):
             quota_series = QuotaSeries(

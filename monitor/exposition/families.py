@@ -97,13 +97,15 @@ FAMILIES = (
     ),
     Family(
         "headroom_usage_lower_bound",
-        "Lower bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
+        "Lower bound of the usage, where CloudWatch gives only bounds; "
+        "the zone is the one that both bounds imply.",
         lambda snapshot: finite(snapshot.usage, where=snapshot.bounded),
         unit_labels,
     ),
     Family(
         "headroom_usage_upper_bound",
-        "Upper bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
+        "Upper bound of the usage, where CloudWatch gives only bounds; "
+        "the zone is the one that both bounds imply.",
         lambda snapshot: finite(snapshot.upper_bound),
         unit_labels,
     ),

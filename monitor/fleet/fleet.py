@@ -317,7 +317,7 @@ class Fleet(SeriesColumns):
         self.id[slot] = int(series.key.id, 16)
         self.low[slot], self.high[slot] = settings.band.low, settings.band.high
         self.near[slot] = settings.band.near
-        self.stale_after[slot] = settings.stale_after + self.stale_later[slot]
+        self.stale_after[slot] = settings.stale_after + self.extra_stale_minutes[slot]
         self.period[slot] = observed.longest_period // 60
         self.pending_for[slot], self.paid[slot] = settings.pending_for, settings.paid
         self.purchase[slot] = Purchase.of(series.key, settings.size).id if settings.paid else 0

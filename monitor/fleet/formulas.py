@@ -37,12 +37,15 @@ class Block:
     """The formulas of one shape; `rows` and `weights` are [metric, position] and [term, position].
 
     may_fall: results may fall when a metric grows, because of the shape or the weights (see
-    `monitor.fleet.formula`). lower_bounds: a result with an unknown term is returned as a lower bound.
+    `monitor.fleet.formula`). lower_bound_if_unknown: a result with an unknown term is returned as a lower
+    bound.
     """
 
-    def __init__(self, shape: Shape, may_fall: bool, lower_bounds: bool = False) -> None:
+    def __init__(self, shape: Shape, may_fall: bool, lower_bound_if_unknown: bool = False) -> None:
         self.shape, self.may_fall, self.size = shape, may_fall, 0
-        self.lower_bounds = lower_bounds and not may_fall and shape.operations <= LOWER_BOUND_OPS
+        self.lower_bound_if_unknown = (
+            lower_bound_if_unknown and not may_fall and shape.operations <= LOWER_BOUND_OPS
+        )
         self._slots = np.empty(16, np.intp)
         self._rows = np.empty((shape.metric_count, 16), np.int32)
         self._weights = np.empty((shape.weight_count, 16), np.float32)
@@ -176,13 +179,15 @@ class Block:
 
     def at(self, rings: Rings, positions: Index, minutes: Ints) -> Floats:
         """Return the results of some of the formulas, each in its minute; NaN where there is none."""
-        return self._terms(positions, self.lower_bounds).result(rings, minutes)
+        return self._terms(positions, self.lower_bound_if_unknown).result(rings, minutes)
 
-    def _terms(self, positions: Index, lower_bounds: bool = False) -> FormulaTerms:
+    def _terms(self, positions: Index, lower_bound_if_unknown: bool = False) -> FormulaTerms:
         weights, offsets = (
             entries_at(column[:, : self.size], positions) for column in (self._weights, self._offsets)
         )
-        return FormulaTerms(self.shape, entries_at(self.rows, positions), weights, offsets, lower_bounds)
+        return FormulaTerms(
+            self.shape, entries_at(self.rows, positions), weights, offsets, lower_bound_if_unknown
+        )
 
     def factors(self) -> Floats | None:
         """Return factors, [metric, position]: a result is at most the largest product of metric and factor.
@@ -217,8 +222,8 @@ def _factors(shape: Shape, weights: Floats) -> Floats:
 class Formulas:
     """The formulas of series, at most one for each slot, in blocks by shape."""
 
-    def __init__(self, lower_bounds: bool = False) -> None:
-        self._lower_bounds = lower_bounds
+    def __init__(self, lower_bound_if_unknown: bool = False) -> None:
+        self._lower_bound_if_unknown = lower_bound_if_unknown
         self._blocks: list[Block] = []
         self._block_numbers: dict[tuple[Shape, bool], int] = {}  # by shape and `may_fall`
         self._block_of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # the block's number, by slot
@@ -313,7 +318,7 @@ class Formulas:
         number = self._block_numbers.get(key)
         if number is None:
             number = self._block_numbers[key] = len(self._blocks)
-            self._blocks.append(Block(*key, self._lower_bounds))
+            self._blocks.append(Block(*key, self._lower_bound_if_unknown))
         return number
 
     def _remove(self, slot: int) -> None:

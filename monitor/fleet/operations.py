@@ -28,20 +28,20 @@ PRESENT_OPS: Final = (Op.SUM, Op.MAX, Op.MIN)  # they leave out absent terms
 class FormulaTerms:
     """Formulas of one shape: their rows, weights and offsets as columns, [index, position].
 
-    lower_bounds: a result above 0 with an unknown term is returned, as a lower bound.
+    lower_bound_if_unknown: a result above 0 with an unknown term is returned, as a lower bound.
     """
 
     shape: Shape
     rows: Ints
     weights: Floats
     offsets: Floats
-    lower_bounds: bool = False
+    lower_bound_if_unknown: bool = False
 
     def result(self, rings: Rings, minutes: Ints) -> Floats:
         """Return the result of each formula in its minute; NaN where it is absent or unknown."""
         result, is_unknown = self._compute(rings, minutes, is_inner=False)
         if is_unknown.any():
-            result[is_unknown & ~(result > 0) if self.lower_bounds else is_unknown] = NAN
+            result[is_unknown & ~(result > 0) if self.lower_bound_if_unknown else is_unknown] = NAN
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:

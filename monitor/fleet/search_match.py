@@ -166,7 +166,11 @@ def reached_within(snapshot: Snapshot, minutes: int) -> Flags:
 
 
 def is_expected(snapshot: Snapshot, slots: Indices | slice = slice(None)) -> Flags:
-    """Return which series will probably reach their limits; see `monitor.fleet.reach.Reach.is_expected`."""
+    """Return which series will probably reach their limits.
+
+    Times beyond the longest horizon are forecast only for usage that grows steadily, so they count although
+    no probability is known (see `monitor.fleet.reach.Reach.is_expected`).
+    """
     last, newest = snapshot.reach.minutes[slots, -1], int(snapshot.minute.max(initial=0))
     likely = (snapshot.reach.probability[slots] >= LIKELY).any(axis=1)
     flags: Flags = (last != NEVER) & (likely | (last - newest > HORIZONS[-1]))

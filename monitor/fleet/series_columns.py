@@ -27,10 +27,10 @@ class SeriesColumns(Columns):
     unused slot.
     read_limit: the limit that the last inventory read; NaN if there is none. limited_since: the minute when
     an inventory first read this limit. hard_limit, exceeded: see `monitor.fleet.limits`.
-    stale_after: minutes after which a sample is stale; stale_later: the part of `stale_after` that is
-    added while the metrics of the series are idle and are read more rarely. confirmed: the minute of the last
-    inventory that contained the series. digest: the digest with which the series was registered (see
-    `Fleet.registered`); 0: the next inventory registers the series again.
+    stale_after: minutes after which a sample is stale; extra_stale_minutes: minutes, included in
+    `stale_after`, while the metrics of the series are idle and are read more rarely. confirmed: the
+    minute of the last inventory that contained the series. digest: the digest with which the series was
+    registered (see `Fleet.registered`); 0: the next inventory registers the series again.
     period: the longest period of the series' metrics, in minutes.
     pending_for, keep_firing_for, paid: see `SeriesSettings`; a `keep_firing_for` of -1: each rule's default.
     purchase: the id of the purchase that the limit belongs to (see `monitor.fleet.purchases`); 0 if there is
@@ -55,7 +55,7 @@ class SeriesColumns(Columns):
     history_bins: the number of quarter-hours with a known usage; -1 before they were counted.
     throttled_from: the lowest utilization above 0 at which demand was throttled in the last fortnight; NaN if
     none was throttled. ceiling: the effective ceiling: `throttled_from` times the limit in force; NaN if no
-    demand was throttled below the limit, or if a fuller limit explains it (see
+    demand was throttled below the limit, or if another limit with a higher utilization explains it (see
     `monitor.fleet.shared_throttling`). by_slot: the `Series` in each slot; None in an unused slot.
 
     causes is not a column, as few series have causes of throttled demand.
@@ -71,7 +71,7 @@ class SeriesColumns(Columns):
         "high": (np.float32, np.nan),
         "near": (np.float32, np.nan),
         "stale_after": (np.int16, 0),
-        "stale_later": (np.int16, 0),
+        "extra_stale_minutes": (np.int16, 0),
         "period": (np.int16, 1),
         "pending_for": (np.int16, 0),
         "tolerated_rate": (np.float32, 0),
@@ -122,7 +122,7 @@ class SeriesColumns(Columns):
     high: Floats
     near: Floats
     stale_after: Int16s
-    stale_later: Int16s
+    extra_stale_minutes: Int16s
     period: Int16s
     pending_for: Int16s  # minutes, as all durations here; the longest accepted duration is a day
     tolerated_rate: Floats
@@ -168,14 +168,14 @@ class SeriesColumns(Columns):
         super().__init__()
         self.rings = Rings()
         self.usages, self.upper_bounds, self.published_limits = Formulas(), Formulas(), Formulas()
-        self.throttled, self.served = Formulas(lower_bounds=True), Formulas()
+        self.throttled, self.served = Formulas(lower_bound_if_unknown=True), Formulas()
         self.causes = ThrottlingCauses()
         self.past_limits = PastLimits()
 
     def with_rings(self, rings: Rings) -> Self:
         """Return these columns with the points of other rings, whose rows are those of `self.rings`.
 
-        Use them before a series is added, as columns that grow are replaced.
+        They share the arrays of this object only until a series is added: growing replaces the arrays.
         """
         columns = copy(self)
         columns.rings = rings
@@ -184,8 +184,8 @@ class SeriesColumns(Columns):
     def set_stale_later(self, minutes: Ints) -> None:
         """Set the minutes that are added to `stale_after`. minutes: one value for each of the first slots."""
         first_slots = slice(minutes.size)
-        self.stale_after[first_slots] += (minutes - self.stale_later[first_slots]).astype(np.int16)
-        self.stale_later[first_slots] = minutes
+        self.stale_after[first_slots] += (minutes - self.extra_stale_minutes[first_slots]).astype(np.int16)
+        self.extra_stale_minutes[first_slots] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
         """Return by how many minutes one metric of a series may lag behind another and still count as recent.

@@ -13,6 +13,7 @@ MAX_SMALL = 254  # the greatest whole number that is stored in 8 bits
 # The place of a row's points is twice their index in a store, plus IS_WIDE if the store has 32 bits a point.
 IS_WIDE = 1
 NO_PLACE = 0  # the place of all rows without points: an index of the 8-bit store that is never written
+EMPTY_INDEX = NO_PLACE >> 1  # the index in the 8-bit store that NO_PLACE stands for
 INITIAL_ROWS = 256
 
 StoredNumber = TypeVar("StoredNumber", np.uint8, np.float32)
@@ -105,7 +106,7 @@ class StoredPoints:
         if not wide.any():
             points = _DECODED.take(self._small.points[indices, minutes])
             return points
-        points = _DECODED.take(self._small.points[np.where(wide, NO_PLACE, indices), minutes])
+        points = _DECODED.take(self._small.points[np.where(wide, EMPTY_INDEX, indices), minutes])
         np.copyto(points, self._wide.points[np.where(wide, indices, 0), minutes], where=wide)
         return points
 
@@ -166,5 +167,5 @@ class StoredPoints:
         small_indices = self._places[rows] >> 1
         wide_indices = self._wide.allocate(rows.size)
         self._wide.points[wide_indices] = _DECODED.take(self._small.points[small_indices])
-        self._small.free(small_indices[small_indices != NO_PLACE].astype(np.intp))
+        self._small.free(small_indices[small_indices != EMPTY_INDEX].astype(np.intp))
         self._places[rows] = (wide_indices << 1) | IS_WIDE

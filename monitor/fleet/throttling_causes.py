@@ -46,7 +46,7 @@ class ThrottlingCauses(Columns):
 
     def __init__(self) -> None:
         super().__init__()
-        self.formulas = Formulas(lower_bounds=True)
+        self.formulas = Formulas(lower_bound_if_unknown=True)
         self._entries: dict[int, dict[str, int]] = {}  # by the series' slot, then by cause
 
     @property

@@ -15,8 +15,9 @@ from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
 ROUNDING: Final = 1 - 2.0**-10  # factor for limits; half floats may round usage down, by less than 2^-10
-# Bins between two forecasts, and the fewest bins below the limit, or unknown, that separate two episodes.
-STEP: Final = 60 // BIN_MINUTES
+STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts
+# Bins; at least so many in a row in which usage is below the limit or unknown separate two episodes.
+MIN_BINS_BETWEEN_EPISODES: Final = 60 // BIN_MINUTES
 NO_TRACK: Final = TrackRecord()
 NO_FORECAST, NO_ANNOUNCEMENT = -2, -1  # instead of the index of a horizon
 
@@ -45,12 +46,12 @@ def track_record(usage: Floats, limit: float) -> TrackRecord:
     horizons, begins = _announced_horizons(usage, limit, moments), _episode_begins(usage, limit)
     builder = _RecordBuilder()
     for moment, horizon in zip(moments.tolist(), horizons.tolist(), strict=True):
-        builder.end_before(moment)
+        builder.expire_announcement(moment)
         if horizon >= 0 and builder.until is None:
             builder.until = moment + HORIZONS[horizon] // BIN_MINUTES
         for begin in begins[(begins >= moment) & (begins < moment + STEP)].tolist():
             builder.count_reached(begin, horizon != NO_FORECAST)
-    builder.end_before(BINS)
+    builder.expire_announcement(BINS)
     return builder.record
 
 
@@ -65,7 +66,7 @@ class _RecordBuilder:
     record: TrackRecord = NO_TRACK
     until: int | None = None
 
-    def end_before(self, moment: int) -> None:
+    def expire_announcement(self, moment: int) -> None:
         """Count the present announcement as false if it ends at the bin `moment` or earlier."""
         if self.until is not None and self.until <= moment:
             self.record = self.record._replace(announced_count=self.record.announced_count + 1)
@@ -73,8 +74,9 @@ class _RecordBuilder:
 
     def count_reached(self, begin: int, has_forecast: bool) -> None:
         """Count that the limit was reached in the bin `begin`; a present announcement came true."""
-        self.end_before(begin)
+        self.expire_announcement(begin)
         is_announced, record = self.until is not None, self.record
+        # Not counted as reached if nothing was announced and nothing could be forecast.
         self.record = TrackRecord(
             announced_count=record.announced_count + is_announced,
             came_true_count=record.came_true_count + is_announced,
@@ -102,5 +104,5 @@ def _announced_horizons(usage: Floats, limit: float, moments: Indices) -> Ints:
 def _episode_begins(usage: Floats, limit: float) -> Indices:
     """Return the bins in which usage reached the limit, after at least an hour below it."""
     at_limit = np.flatnonzero(usage >= limit)
-    is_first = np.diff(at_limit, prepend=-STEP - 1) > STEP
+    is_first = np.diff(at_limit, prepend=-MIN_BINS_BETWEEN_EPISODES - 1) > MIN_BINS_BETWEEN_EPISODES
     return at_limit[is_first]

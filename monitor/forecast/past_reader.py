@@ -1,8 +1,8 @@
 """Reads the usage of a fortnight once for each series, the most urgent first.
 
 CloudWatch bills each requested metric, however many points it returns: a fortnight costs as much as a minute.
-The calls are spread over time, so that they exhaust neither AWS's rate limits nor the event loop. Where
-demand was throttled in five minutes of the past, the single minutes are read, too (see `CeilingReader`).
+The calls are spread over time, so that they exhaust neither AWS's rate limits nor the event loop. If a
+point of five minutes has throttled demand, its minutes are also read one by one (see `CeilingReader`).
 """
 
 import asyncio
@@ -34,10 +34,12 @@ METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take lo
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
 WORKERS: Final = 2  # concurrent calls; an account and region may have four, of which polls need two
 IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
-MAX_IDLE_INTERVAL: Final = 60.0  # the longest, after searches that found none: each covers all series
+# The longest such interval: it doubles after each search that finds none, as a search visits all series.
+MAX_IDLE_INTERVAL: Final = 60.0
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
 MAX_CACHED_METRICS: Final = 256  # the most metrics whose points are cached, for other series that use them
 MAX_CEILINGS: Final = 1000  # series of which single minutes are read; the most urgent series come first
+MAX_SKIPPED: Final = METRICS_AT_ONCE  # series of other cells that are passed over to fill one call
 MAX_LOGGED_FAILURES: Final = 256  # different sentences
 
 CellReaders = Mapping[CellKey, MetricReader]
@@ -134,9 +136,9 @@ class PastReader:
         """Take series of one cell from the queue, as many as fit into one call."""
         task: ReadTask | None = None
         skipped: list[int] = []
-        while self._queue and len(skipped) < METRICS_AT_ONCE:
+        while self._queue and len(skipped) < MAX_SKIPPED:
             slot = self._queue.popleft()
-            series, metrics = self._fleet.by_slot[slot], self._metrics(slot)
+            series, metrics = self._fleet.by_slot[slot], self._metrics_or_finish(slot)
             if series is None or metrics is None or slot in self._reading:
                 continue
             if task is None:
@@ -163,10 +165,10 @@ class PastReader:
         utilization = np.nan_to_num(self._fleet.utilization[slots], nan=-1)
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
-    def _metrics(self, slot: int) -> Metrics | None:
+    def _metrics_or_finish(self, slot: int) -> Metrics | None:
         """Return the metrics of a series' demand that are to be read in points of five minutes.
 
-        None if it has no such metrics: then the series is marked as read. An empty dictionary if only single
+        None if it has no such metrics: then this marks the series as read. An empty dictionary if only single
         minutes are still to be read.
         """
         row = int(self._recorder.rows[slot])
@@ -237,7 +239,7 @@ class PastReader:
 
     def _is_complete(self, slot: int, task: ReadTask, points: Mapping[int, Floats]) -> bool:
         """Return whether a series still has the metrics that were read, and all of its usage was returned."""
-        if not (metrics := self._metrics(slot)):
+        if not (metrics := self._metrics_or_finish(slot)):
             return False
         is_same = all(task.metrics.get(row) == query for row, query in metrics.items())
         formula = self._fleet.usages.get(slot)

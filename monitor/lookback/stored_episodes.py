@@ -20,7 +20,7 @@ from rules.arrays import Floats
 from rules.band import Zone
 
 MAX_STORED_EPISODES: Final = 10_000
-MAX_NOTICE_DELAY: Final = 60  # minutes after an episode's end until which notices belong to the episode
+MAX_NOTICE_DELAY: Final = 60  # minutes; notices up to this long after the end of an episode belong to it
 BAD_ZONES: Final = frozenset((Zone.NEAR.word, Zone.SATURATED.word))
 
 
@@ -138,20 +138,20 @@ def stored_episodes(
 def _alert_pieces(notices: Sequence[Notice], minutes: range) -> Iterator[_Piece]:
     """Yield the times in which the alert of a series reported a zone of BAD_ZONES."""
     first_notice: Notice | None = None
-    highest: float | None = None
+    highest_rate: float | None = None
     usage = np.nan
     for notice in notices:
         is_bad = notice.firing and notice.zone in BAD_ZONES
         if first_notice and (not is_bad or notice.zone != first_notice.zone):
-            yield _piece(first_notice, int(notice.at // 60), usage, highest)
+            yield _piece(first_notice, int(notice.at // 60), usage, highest_rate)
             first_notice = None
         if is_bad:
             if first_notice is None:
-                first_notice, highest, usage = notice, None, np.nan
-            highest = max(highest or 0.0, notice.throttled) if notice.throttled else highest
+                first_notice, highest_rate, usage = notice, None, np.nan
+            highest_rate = max(highest_rate or 0.0, notice.throttled) if notice.throttled else highest_rate
             usage = np.fmax(usage, np.nan if notice.usage is None else notice.usage)
     if first_notice:
-        yield _piece(first_notice, minutes.stop, usage, highest)._replace(ongoing=True)
+        yield _piece(first_notice, minutes.stop, usage, highest_rate)._replace(ongoing=True)
 
 
 def _piece(first_notice: Notice, end: int, usage: float, throttled: float | None) -> _Piece:

@@ -28,7 +28,7 @@ def column_texts(series: StressedJson) -> tuple[str, ...]:
     name = f"{series['service']}.{series['signal']} {series['resource'] or WHOLE_ACCOUNT}"
     words = series["words"]
     return (
-        words["breaks_at"],
+        words["breaking_factor"],
         f"{name}, {series['account']}/{series['region']}",
         series["kind"],
         words["would_use"],

@@ -13,10 +13,11 @@ MAX_EARLY_POINTS = 200_000  # a point takes some 60 bytes
 
 
 class NamedPoints(NamedTuple):
-    """Columns of points, as `Points.columns` returns them. names: the interner that gave the numbers."""
+    """Columns of points, as `Points.columns` returns them. names: the interner that gave
+    the numbers of the names."""
 
     names: NameInterner
-    numbers: Int64s
+    name_numbers: Int64s
     times: Int64s
     values: Float64s
 
@@ -40,11 +41,11 @@ class EarlyPoints:
 
         Raises ByteBudgetExceededError when too many points are held.
         """
-        if self._count + part.numbers.size > self._max_points:
+        if self._count + part.name_numbers.size > self._max_points:
             raise ByteBudgetExceededError
         self._parts.append(part)
         self._awaited_inventories |= inventories
-        self._count += part.numbers.size
+        self._count += part.name_numbers.size
 
     def take_all(self) -> Iterator[NamedPoints]:
         """Remove all points, and return them in order of arrival."""

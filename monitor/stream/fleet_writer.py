@@ -72,39 +72,40 @@ class FleetWriter:
 
     async def _write_part(self, part: NamedPoints, now: float) -> None:
         index = self._index_of(part.names)
-        for start in range(0, part.numbers.size, SLICE_POINTS):
+        for start in range(0, part.name_numbers.size, SLICE_POINTS):
             chunk = slice(start, start + SLICE_POINTS)
-            self._write_slice(index, part.numbers[chunk], part.times[chunk], part.values[:, chunk], now)
+            self._write_slice(index, part.name_numbers[chunk], part.times[chunk], part.values[:, chunk], now)
             await asyncio.sleep(0)
 
-    def _count_updates(self, index: RowIndex, numbers: Int64s, sender_account: str) -> None:
+    def _count_updates(self, index: RowIndex, name_numbers: Int64s, sender_account: str) -> None:
         """Count billed updates by the service that owns the metric."""
-        updates = np.bincount(index.owner[numbers])
+        updates = np.bincount(index.owner[name_numbers])
         for owner in np.flatnonzero(updates).tolist():
             cell, service = index.owners[owner]
-            payer = self._fleet.payer_of(cell)
-            billed_cell = payer if payer[0] == sender_account else cell
+            payer_cell = self._fleet.payer_of(cell)
+            # The account of the delivery stream pays for its linked accounts; any other account for itself.
+            billed_cell = payer_cell if payer_cell[0] == sender_account else cell
             account, region = billed_cell if self._fleet.metrics(cell) else UNMONITORED_CELL
             self._telemetry.count_updates(account, region, service, int(updates[owner]))
 
     def _write_slice(
-        self, index: RowIndex, numbers: Int64s, times: Int64s, values: Float64s, now: float
+        self, index: RowIndex, name_numbers: Int64s, times: Int64s, values: Float64s, now: float
     ) -> None:
-        unknown_numbers = index.refresh(numbers)
-        early = self._hold_early(NamedPoints(index.names, numbers, times, values), unknown_numbers)
+        unknown_numbers = index.refresh(name_numbers)
+        early = self._hold_early(NamedPoints(index.names, name_numbers, times, values), unknown_numbers)
         if early.any():
-            numbers, times, values = numbers[~early], times[~early], values[:, ~early]
-        self._request_inventories(index, unknown_numbers[np.isin(unknown_numbers, numbers)], now)
+            name_numbers, times, values = name_numbers[~early], times[~early], values[:, ~early]
+        self._request_inventories(index, unknown_numbers[np.isin(unknown_numbers, name_numbers)], now)
         late = times // MS_PER_MINUTE <= now // 60 - WINDOW
         future = times > now * 1000 + MAX_CLOCK_SKEW
-        has_series = (index.row[numbers] != NO_ROW).any(axis=1)
+        has_series = (index.row[name_numbers] != NO_ROW).any(axis=1)
         timely = ~(late | future)
         self._count(late=late, future=future, unknown=timely & ~has_series)
         minutes = np.where(timely, times // MS_PER_MINUTE, NEVER).astype(np.int32)
         usable = timely & has_series
-        self._write_rows(index, numbers[usable], minutes[usable], values[:, usable], int(now // 60))
-        self._zeros.observe(_newest_minutes(index, numbers[timely], minutes[timely]), int(now // 60))
-        metrics = distinct_values(index.metric[numbers[usable]]).tolist()
+        self._write_rows(index, name_numbers[usable], minutes[usable], values[:, usable], int(now // 60))
+        self._zeros.observe(_newest_minutes(index, name_numbers[timely], minutes[timely]), int(now // 60))
+        metrics = distinct_values(index.metric[name_numbers[usable]]).tolist()
         for cell in {index.metrics[metric].cell for metric in metrics}:
             self._telemetry.newest_delivery.labels(*cell).set(now)
 
@@ -114,25 +115,27 @@ class FleetWriter:
         for number in unknown_numbers.tolist():
             name = part.names.by_number[number]
             services = self.metrics.reading_services(name)
-            if discovering := {service for service in services if self._early.may_discover(*service)}:
+            if discovering := {
+                (cell, service) for cell, service in services if self._early.may_discover(cell, service)
+            }:
                 early_numbers.append(number)
                 inventories |= discovering
-        held: Flags = np.isin(part.numbers, early_numbers)
+        held: Flags = np.isin(part.name_numbers, early_numbers)
         if early_numbers:
-            numbers, times, values = part.numbers[held], part.times[held], part.values[:, held]
-            self._early.add(NamedPoints(part.names, numbers, times, values), inventories)
+            name_numbers, times, values = part.name_numbers[held], part.times[held], part.values[:, held]
+            self._early.add(NamedPoints(part.names, name_numbers, times, values), inventories)
         return held
 
     def _write_rows(
-        self, index: RowIndex, numbers: Int64s, minutes: Ints, values: Float64s, present_minute: int
+        self, index: RowIndex, name_numbers: Int64s, minutes: Ints, values: Float64s, present_minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             statistic_names = self.metrics.decoded_statistics
             average = values[statistic_names.index("sum")] / values[statistic_names.index("count")]
             statistics = np.vstack([values, average])
             for column in range(index.row.shape[1]):  # the n-th declared statistic of each metric
-                has_row = index.row[numbers, column] != NO_ROW
-                row_numbers = numbers[has_row]
+                has_row = index.row[name_numbers, column] != NO_ROW
+                row_numbers = name_numbers[has_row]
                 factors = index.conversion[row_numbers, column]
                 statistic = index.statistic[row_numbers, column]
                 converted = statistics[statistic, np.flatnonzero(has_row)] * factors
@@ -166,9 +169,9 @@ class FleetWriter:
             self._telemetry.count_points(outcome, int(np.count_nonzero(points)))
 
 
-def _newest_minutes(index: RowIndex, numbers: Int64s, minutes: Ints) -> dict[CellMetric, int]:
+def _newest_minutes(index: RowIndex, name_numbers: Int64s, minutes: Ints) -> dict[CellMetric, int]:
     """Return the newest minute of each metric."""
-    metrics, metric_of_point = np.unique(index.metric[numbers], return_inverse=True)
+    metrics, metric_of_point = np.unique(index.metric[name_numbers], return_inverse=True)
     newest = np.full(metrics.size, NEVER, np.int32)
     np.maximum.at(newest, metric_of_point, minutes)
     return {

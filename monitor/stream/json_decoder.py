@@ -72,7 +72,7 @@ def _decode_line_by_line(record: bytes, names: NameInterner, points: Points) -> 
         try:
             decoded += decode_lines(line)
         except PARSE_ERRORS:
-            points.budget.spend(len(line))  # the second attempt, below, costs a step per byte
+            points.budget.spend(len(line))  # the second attempt, below, takes time in proportion to the bytes
             try:
                 decoded += decode_lines(_without_non_finite_statistics(line))
             except PARSE_ERRORS as error:
@@ -105,6 +105,7 @@ def _is_finite(number: object) -> bool:
 
 
 def _add_points(decoded: list[Any], names: NameInterner, points: Points) -> None:
+    # A spelling is the bytes in which a record contains a name.
     spellings = zip(map(identity_of, decoded), map(bytes, map(dimensions_of, decoded)), strict=True)
     numbers = list(map(names.json_numbers.get, spellings))
     for index, number in enumerate(numbers):

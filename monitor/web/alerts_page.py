@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.alerting.alert_receivers import AlertReceivers
 from monitor.alerting.delivery import ReceiverStatus
-from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
+from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_acknowledgement_and_silence
 from monitor.alerting.records import SentNotice, Silence
 from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
@@ -186,7 +186,9 @@ class AlertsPage:
         engine, now = self.alerting.engine, time.time()
         series = [self.fleet.by_slot[slot] for slot in slots[:MAX_ROWS]]
         notices = (engine.notice_builder.preview(member, now) for member in series if member)
-        return [with_handling(notice, engine.silences, now) for notice in notices if notice]
+        return [
+            with_acknowledgement_and_silence(notice, engine.silences, now) for notice in notices if notice
+        ]
 
     async def _silences(self) -> list[tuple[Silence, SilenceMatches]]:
         engine = self.alerting.engine

@@ -22,7 +22,7 @@ from rules.signals import Band, Signal
 from rules.units import Unit, UnitKind
 
 MARGIN_ABOVE: Final = 1.1  # the end of the axis, as a multiple of the highest value
-MAX_AHEAD: Final = 2.0  # times the highest usage and limit: a higher forecast is cut off
+MAX_AHEAD: Final = 2.0  # as a multiple of the highest usage or limit; a forecast above it is cut off
 MIN_TOP: Final = 1e-9  # the end of the axis when all values are 0, so that nothing is divided by 0
 MARKS: Final = 5  # approximate number of marks of an axis of amounts
 ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # a round number is one of these times a power of ten
@@ -30,7 +30,8 @@ ALMOST: Final = 1 - 1e-9  # a factor that compensates rounding errors
 LABEL_DISTANCE: Final = 5.5  # percent of the height between two labels
 LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
 MIN_GAP_WIDTH: Final = 5.5  # percent of the width; a narrower gap has no text
-REACH_TEXT_ROOM: Final = 77.5  # percent of the width; a reach bar that begins further right has its text left
+# Percent of the width; the text of a reach bar that begins further right ends at the bar's right end.
+REACH_TEXT_ROOM: Final = 77.5
 MIN_BAR_WIDTH, MIN_BAR_HEIGHT = 0.15, 2.0  # percent; a smaller bar could not be seen
 MIN_REACH_WIDTH: Final = 0.4  # percent of the width
 BAR_SPACE: Final = 0.05  # percent of the width between two bars
@@ -59,7 +60,7 @@ class UsageChart:
     @property
     def _highest(self) -> float:
         limits = np.array([span.limit for span in self.data.limits])
-        past = np.concatenate([self.data.usage, self.data.bound, limits, [self.reach.ceiling or 0.0]])
+        past = np.concatenate([self.data.usage, self.data.upper_bound, limits, [self.reach.ceiling or 0.0]])
         highest = float(past[np.isfinite(past)].max(initial=0.0))
         ahead = self.data.forecast.quantiles[np.isfinite(self.data.forecast.quantiles)]
         max_ahead = MAX_AHEAD * highest if highest else np.inf
@@ -173,7 +174,7 @@ class UsageChart:
         near_spans = [span._replace(limit=span.limit * self.band.near) for span in spans]
         drawn = [
             *self._fan(),
-            ("bound", self._line(self.data.bound)),
+            ("upper-bound", self._line(self.data.upper_bound)),
             ("near-line", self._steps(near_spans)),
             ("ceiling-line", self._ceiling()),
             ("limit assumed", self._steps([span for span in spans if span.is_assumed])),

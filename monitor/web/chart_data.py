@@ -99,15 +99,15 @@ NO_POINTS: Final = PointsAhead(np.empty(0), np.empty((0, 0), np.float32))
 class ChartData:
     """The content of a chart; times are minutes since the epoch, amounts are in the unit of the signal.
 
-    now: the present minute. minutes, usage, bound: the time, usage and upper bound of each point; NaN is
-    unknown. limits, throttled: the oldest first.
+    now: the present minute. minutes, usage, upper_bound: the time, usage and upper bound of each point; NaN
+    is unknown. limits, throttled: the oldest first.
     """
 
     range: ChartRange
     now: int
     minutes: ChartMinutes
     usage: Floats
-    bound: Floats
+    upper_bound: Floats
     limits: Sequence[LimitSpan]
     throttled: Sequence[ThrottledSpan]
     forecast: PointsAhead
@@ -183,7 +183,7 @@ def minute_data(
         now=history.end,
         minutes=minutes,
         usage=history.usage,
-        bound=history.upper_bound,
+        upper_bound=history.upper_bound,
         limits=limits,
         throttled=spans,
         forecast=_ahead(chart_range, history.end, fan),
@@ -215,7 +215,7 @@ def long_data(
         now=now,
         minutes=np.minimum(minutes, now),
         usage=usage,
-        bound=np.full(usage.size, np.nan, np.float32),
+        upper_bound=np.full(usage.size, np.nan, np.float32),
         limits=limits,
         throttled=throttled,
         forecast=_ahead(chart_range, now, fan),

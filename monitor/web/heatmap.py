@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from collectors.registry import OTHER_TITLES
+from collectors.registry import NON_SERVICE_READS
 from monitor.aws.status import CellStatus
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.snapshot import Snapshot
@@ -109,6 +109,7 @@ def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, tuple[
     is_worst[selected] = snapshot.zone[selected] == worst_by_group[snapshot.group[selected]]
     series_counts = np.bincount(snapshot.group[is_worst], minlength=len(snapshot.groups))
     worst: dict[ServiceKey, tuple[Zone, int]] = {}
+    # A service has several groups, one for each signal.
     for group in np.flatnonzero(worst_by_group > NO_ZONE).tolist():
         account, region, service, _ = snapshot.groups[group]
         zone = Zone(int(worst_by_group[group]))
@@ -127,9 +128,9 @@ def _rank(
 
 
 def _zone_sort_key(service: ServiceInCell | None) -> int:
-    """Return a sort key, the worst service first; a service that was never read counts as `above`."""
+    """Return a sort key, the worst service first; NO_DATA counts as `above`, no service as `below`."""
     if service is None:
-        return 1
+        return -Zone.BELOW
     return -(Zone.ABOVE if service.worst == NO_DATA else ZONES[service.worst])
 
 
@@ -139,5 +140,5 @@ def never_read_services(cells: Iterable[CellStatus]) -> list[ServiceKey]:
         (cell.account, cell.region, service)
         for cell in cells
         for service, run in cell.collectors.items()
-        if service not in OTHER_TITLES and run.succeeded_at is None and run.failures
+        if service not in NON_SERVICE_READS and run.succeeded_at is None and run.failures
     ]

@@ -278,7 +278,7 @@ def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]
 
 
 def corrections(snapshot: Snapshot, search: Search) -> list[Search]:
-    """Return queries with a similar existing value in place of a field's value that no series has."""
+    """Return, for each field value that no series has, the query with the most similar existing value."""
     names = snapshot.account_names
     existing_values = {
         "service": {group[2] for group in snapshot.groups},

@@ -43,7 +43,7 @@ class PathRow:
     after: the names of the preceding hops; empty if the only one is the hop above.
     uses: how much of the limit a request uses, or how many units of the hop a request causes.
     carries: the flow at which the limit is reached.
-    breaks_at: the factor by which the flow may grow until it reaches the limit.
+    breaking_factor: the factor by which the flow may grow until it reaches the limit.
     forecast: when the limit is reached.
     note: why a value is unknown, or why the hop has no limit.
     remedy: how to raise the limit or lower the usage.
@@ -59,7 +59,7 @@ class PathRow:
     usage: str = ""
     uses: str = ""
     carries: str = ""
-    breaks_at: str = ""
+    breaking_factor: str = ""
     forecast: str = ""
     note: str = ""
     remedy: str = ""
@@ -170,7 +170,9 @@ def _limit_row(
         usage=_usage(limit),
         uses="" if limit.per_request is None else per_request_text(signal.unit, limit.per_request),
         carries=_carries(path, limit),
-        breaks_at=f"{growth_factor:.3g}x" if growth_factor is not None and isfinite(growth_factor) else "",
+        breaking_factor=f"{growth_factor:.3g}x"
+        if growth_factor is not None and isfinite(growth_factor)
+        else "",
         forecast=_forecast(limit, snapshot),
         note=limit.reason,
         remedy=signal.remedy[0] if limit is path.weakest or limit.zone >= Zone.ABOVE else "",

@@ -83,9 +83,9 @@ class WhatIfRow:
         return shorten(self.key.display_name)
 
     @property
-    def breaks_at(self) -> str:
+    def breaking_factor(self) -> str:
         """The factor at which the series breaks, as text."""
-        return factor_text(self.stressed.breaks_at)
+        return factor_text(self.stressed.breaking_factor)
 
     @property
     def would_use(self) -> str:
@@ -108,7 +108,7 @@ def rows(answer: Answer) -> Iterator[WhatIfRow]:
     highest = highest_factor(answer)
     previous_breaks = True  # so that the first series may be the first that holds
     for stressed in answer.items:
-        lane = Lane(lane_position(stressed.breaks_at, highest), lane_position(stressed.factor, highest))
+        lane = Lane(lane_position(stressed.breaking_factor, highest), lane_position(stressed.factor, highest))
         yield WhatIfRow(
             stressed=stressed, lane=lane, is_first_holding=previous_breaks and not stressed.is_broken
         )

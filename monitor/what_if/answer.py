@@ -33,7 +33,7 @@ class Remedy:
 
     text: in a few words.
     command: the AWS command; empty where there is none.
-    is_step: one call does not raise the limit far enough.
+    needs_several_calls: one call of the command does not raise the limit far enough.
     pending: the pending request for an increase, in a sentence; empty if there is none.
     pending_is_enough: the pending increase makes enough room.
     """
@@ -41,7 +41,7 @@ class Remedy:
     action: Action
     text: str
     command: str = ""
-    is_step: bool = False
+    needs_several_calls: bool = False
     pending: str = ""
     pending_is_enough: bool = False
 
@@ -50,9 +50,10 @@ class Remedy:
 class StressedSeries:
     """A series under the demand of the question. Amounts are in the unit of its signal; None is unknown.
 
-    breaks_at: the factor at which demand reaches the limit or the effective ceiling; None without usage.
-    breaks_at_now: `breaks_at` without any change: by the series' own traffic and the limit in force.
-    is_broken: `factor` is at least `breaks_at`.
+    breaking_factor: the factor at which demand reaches the limit or the effective ceiling; None without
+        usage.
+    breaking_factor_now: the factor at which the series' present traffic reaches the limit in force.
+    is_broken: `factor` is at least `breaking_factor`.
     factor: the factor by which the question multiplies the usage.
     peak: the highest demand of the series itself.
     peak_at: the minute of the peak.
@@ -73,8 +74,8 @@ class StressedSeries:
     """
 
     series: Series
-    breaks_at: float | None
-    breaks_at_now: float | None
+    breaking_factor: float | None
+    breaking_factor_now: float | None
     is_broken: bool
     factor: float
     peak: float
@@ -118,7 +119,7 @@ class StressedSeries:
 class QuotaToRequest:
     """An increase of a quota to ask for.
 
-    value: the quota to ask for, in AWS's unit. series: the number of series that need it.
+    value: the quota to ask for, in AWS's unit. series_count: the number of series that need it.
     pending, pending_is_enough: see `Remedy`.
     """
 
@@ -127,7 +128,7 @@ class QuotaToRequest:
     quota: Quota
     signal: Signal
     value: float
-    series: int
+    series_count: int
     command: str
     pending: str = ""
     pending_is_enough: bool = False
@@ -135,7 +136,7 @@ class QuotaToRequest:
 
 @dataclass(frozen=True, slots=True)
 class NotAnswered:
-    """A series whose answer is unknown, or whose traffic no series of the other region carries.
+    """A series whose answer is unknown, or whose traffic no series of the region that takes over carries.
 
     reason: why, as a part of a sentence.
     """
@@ -154,8 +155,8 @@ class Answer:
     actions: the number of broken series for each way to make room.
     requests: the first quotas to ask for; requests_total: the number of all.
     unknown: the first series whose answer is unknown; unknown_total: the number of all.
-    not_carried: the first series whose traffic no series of the other region carries; not_carried_total: the
-        number of all.
+    not_carried: the first series whose traffic no series of the region that takes over carries;
+        not_carried_total: the number of all.
     not_growing: the number of series that are left out: they count things, which do not grow with traffic.
     now: the newest minute with samples; None if there is none.
     notes: sentences.

@@ -11,6 +11,7 @@ from rules.signals import LimitKind, Quota, Signal
 from rules.units import UnitKind
 
 NUMBER = "{number}"  # placeholder in a command
+QUOTA_PATH_LENGTH = 2  # the service code and the quota code, at the beginning of a resource path
 
 
 def action_of(signal: Signal) -> Action:
@@ -41,14 +42,16 @@ def remedy_of(series: Series, needed: float, present: float) -> Remedy:
     amount = None if signal.unit.kind is UnitKind.PERCENT else needed
     command, declared_command = command_for_limit(signal, series, amount, present), command_of_signal(signal)
     max_factor = declared_command.max_factor if declared_command else None
-    is_step = max_factor is not None and needed > present * max_factor
+    needs_several_calls = max_factor is not None and needed > present * max_factor
     request = series.settings.quota_request
     is_pending = bool(request and request.pending)
     return Remedy(
         action=action,
-        text=_text(signal, action, needed, present * max_factor if max_factor and is_step else None),
+        text=_text(
+            signal, action, needed, present * max_factor if max_factor and needs_several_calls else None
+        ),
         command=command or "",
-        is_step=is_step,
+        needs_several_calls=needs_several_calls,
         pending=series.settings.request_sentence if is_pending else "",
         pending_is_enough=bool(request and is_pending and request.desired >= needed),
     )
@@ -105,7 +108,7 @@ def _to_request(stressed: StressedSeries, remedy: Remedy, quota: Quota, needed: 
         quota=quota,
         signal=stressed.signal,
         value=float(ceil(needed / stressed.signal.quota_unit)),
-        series=1,
+        series_count=1,
         command=remedy.command,
         pending=remedy.pending,
         pending_is_enough=remedy.pending_is_enough,
@@ -120,7 +123,7 @@ def _merge(first: QuotaToRequest, second: QuotaToRequest) -> QuotaToRequest:
         quota=first.quota,
         signal=higher.signal,
         value=higher.value,
-        series=first.series + second.series,
+        series_count=first.series_count + second.series_count,
         command=higher.command,
         pending=higher.pending,
         pending_is_enough=higher.pending_is_enough,
@@ -130,6 +133,6 @@ def _merge(first: QuotaToRequest, second: QuotaToRequest) -> QuotaToRequest:
 def quota_of(series: Series) -> Quota | None:
     """Return the quota of a series; None if its limit is no quota of Service Quotas."""
     signal, path = series.settings.signal, series.key.subject.path
-    if signal.quota or signal.service != QUOTAS_SERVICE or len(path) < len(Quota.model_fields):
+    if signal.quota or signal.service != QUOTAS_SERVICE or len(path) < QUOTA_PATH_LENGTH:
         return signal.quota
     return Quota.model_construct(service=path[0], code=path[1])

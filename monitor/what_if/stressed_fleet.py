@@ -70,8 +70,8 @@ class StressedFleet:
     def order(self) -> Indices:
         """The slots of the listed series in the order in which they break."""
         slots = np.flatnonzero(self.listed)
-        breaks_at, used = self.stressed.breaks_at[slots], self.stressed.utilization[slots]
-        return slots[breaking_order(breaks_at, used, self.snapshot.id[slots])]
+        breaking_factor, used = self.stressed.breaking_factor[slots], self.stressed.utilization[slots]
+        return slots[breaking_order(breaking_factor, used, self.snapshot.id[slots])]
 
     @classmethod
     def of(cls, question: Question, data: AnswerData, services: Mapping[str, Service]) -> Self:

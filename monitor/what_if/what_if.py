@@ -166,8 +166,8 @@ class _AnswerBuilder:
         bins = int(moments.bins[index])
         return StressedSeries(
             series=series,
-            breaks_at=_finite_or_none(stress.breaks_at[slot]),
-            breaks_at_now=_finite_or_none(fleet.unchanged.breaks_at[slot]),
+            breaking_factor=_finite_or_none(stress.breaking_factor[slot]),
+            breaking_factor_now=_finite_or_none(fleet.unchanged.breaking_factor[slot]),
             is_broken=bool(stress.is_broken[slot]),
             factor=float(fleet.factor[slot]),
             peak=float(fleet.peak[slot]),

@@ -20,7 +20,7 @@ RULE = {
     "namespace": "AWS/X",
     "metrics": ("Throttles",),
     "dimensions": ("Stream", "Shard"),
-    "of": ("Stream",),
+    "shared_dimensions": ("Stream",),
     "inequality": "all shards together are the stream",
     "source": "https://docs.aws.amazon.com/x",
 }
@@ -71,8 +71,8 @@ def test_without_rules_a_metric_has_no_aggregate() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"of": ("Account",)},
-        {"of": ("Stream", "Shard")},
+        {"shared_dimensions": ("Account",)},
+        {"shared_dimensions": ("Stream", "Shard")},
         {"stat": "Average"},
         {"stat": "p99"},
         {"source": "https://example.com/"},
@@ -96,9 +96,9 @@ def test_declared_rules_are_about_metrics_that_are_read(service: str, bound: Bou
         ({}, None),
         ({"metrics": ("Throttle",)}, "expected a metric that is read, found Sum of Throttle in AWS/X"),
         ({"metrics": ("Bytes",)}, "expected a metric that is zero when absent, found Bytes"),
-        ({"metrics": ("Bytes",), "of_usage": True}, None),
+        ({"metrics": ("Bytes",), "is_usage": True}, None),
         (
-            {"metric": "Bytes", "of_usage": True},
+            {"metric": "Bytes", "is_usage": True},
             "expected metrics in one unit, found Throttles in count and Bytes in bytes",
         ),
         ({"metric": "Calls"}, "expected a metric that is read, found Sum of Calls in AWS/X"),
@@ -143,11 +143,11 @@ def test_a_metric_of_usage_has_the_declared_aggregate(part: Metric, aggregate: M
 
 
 @pytest.mark.parametrize(
-    ("service", "bound"), [(service, bound) for service, bound in RULES if not bound.of_usage]
+    ("service", "bound"), [(service, bound) for service, bound in RULES if not bound.is_usage]
 )
 def test_no_two_rules_have_the_same_aggregate(service: str, bound: Bound) -> None:
     def aggregates(rule: Bound) -> set[object]:
-        return {(rule.namespace, rule.metric or name, rule.of) for name in rule.metrics}
+        return {(rule.namespace, rule.metric or name, rule.shared_dimensions) for name in rule.metrics}
 
     others = [other for _, other in RULES if other is not bound]
     assert not any(aggregates(other) & aggregates(bound) for other in others)
@@ -166,7 +166,7 @@ def test_parts_sum_to_at_most_their_aggregate(
     """Each event is counted in one part, and AWS counts it in the aggregate, too."""
     bounds = MetricBounds.of([bound])
     part_sums, aggregate_sums = Counter[Metric](), Counter[Metric]()
-    aggregate_of = bounds.usage_aggregate_of if bound.of_usage else bounds.aggregate_of
+    aggregate_of = bounds.usage_aggregate_of if bound.is_usage else bounds.aggregate_of
     for part_number, metric_number, count in events:
         name = bound.metrics[metric_number % len(bound.metrics)]
         # Each bit of the part's number is the value of one dimension.

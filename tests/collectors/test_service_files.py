@@ -6,7 +6,7 @@ import pytest
 
 from collectors.builtin import builtin_registry, registry_with
 from collectors.declaration_error import DeclarationError
-from collectors.registry import OTHER_TITLES
+from collectors.registry import NON_SERVICE_READS
 from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.lib.anchors import OWN_RUNBOOK
 from tests.own_services import OWN_FILES, write_own_files
@@ -73,7 +73,7 @@ def test_a_saturated_state_that_only_one_file_declares_is_reported(folder: Path)
 def test_a_rule_about_a_metric_that_the_declaration_lacks_is_reported(folder: Path) -> None:
     rule = (
         "bounded_by:\n  - namespace: AWS/SNS\n    metrics: [NumberOfMessages]\n    dimensions: [TopicName]\n"
-        "    of: []\n    inequality: each is of one topic\n    source: https://docs.aws.amazon.com/sns\n"
+        "    shared_dimensions: []\n    inequality: each is of one topic\n    source: https://docs.aws.amazon.com/sns\n"
     )
     change(folder / "rules" / "ours.yaml", "signals:", f"{rule}signals:")
     [problem] = problems(folder)
@@ -106,7 +106,7 @@ def test_a_service_with_the_name_of_a_built_in_service_is_reported(folder: Path)
     ]
 
 
-@pytest.mark.parametrize("name", [OWN_RUNBOOK, *OTHER_TITLES])
+@pytest.mark.parametrize("name", [OWN_RUNBOOK, *NON_SERVICE_READS])
 def test_a_service_with_the_name_of_a_page_of_headroom_is_reported(folder: Path, name: str) -> None:
     for kind in ("collectors", "rules"):
         change(folder / kind / "ours.yaml", "service: ours", f"service: {name}")

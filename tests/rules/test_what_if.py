@@ -15,7 +15,7 @@ shares = st.floats(0.01, 2)  # a ceiling divided by the limit
 
 
 @pytest.mark.parametrize(
-    ("arguments", "breaks_at", "utilization", "is_broken"),  # arguments: peak, limit, ceiling, factor
+    ("arguments", "breaking_factor", "utilization", "is_broken"),  # arguments: peak, limit, ceiling, factor
     [
         ((50, 100, NAN, 1), 2, 0.5, False),
         ((50, 100, NAN, 1.99), 2, 0.995, False),
@@ -32,16 +32,16 @@ shares = st.floats(0.01, 2)  # a ceiling divided by the limit
     ],
 )
 def test_the_factor_at_which_one_series_breaks(
-    arguments: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool
+    arguments: tuple[float, ...], breaking_factor: float, utilization: float, is_broken: bool
 ) -> None:
     found = stress(*([argument] for argument in arguments))
-    assert found.breaks_at[0] == pytest.approx(breaks_at, nan_ok=True)
+    assert found.breaking_factor[0] == pytest.approx(breaking_factor, nan_ok=True)
     assert found.utilization[0] == pytest.approx(utilization, nan_ok=True)
     assert bool(found.is_broken[0]) is is_broken
 
 
 @pytest.mark.parametrize(
-    ("peak", "factor", "share", "breaks_at", "demand"),
+    ("peak", "factor", "share", "breaking_factor", "demand"),
     [
         (50, 3, 0.5, 3, 100),  # half of 50 grows to 75, the other half stays
         (50, 3, 1.0, 2, 150),
@@ -51,10 +51,10 @@ def test_the_factor_at_which_one_series_breaks(
     ],
 )
 def test_only_a_share_of_the_demand_grows(
-    peak: float, factor: float, share: float, breaks_at: float, demand: float
+    peak: float, factor: float, share: float, breaking_factor: float, demand: float
 ) -> None:
     found = stress([peak], [100.0], [NAN], [factor], [share])
-    assert found.breaks_at[0] == pytest.approx(breaks_at)
+    assert found.breaking_factor[0] == pytest.approx(breaking_factor)
     assert found.demand[0] == pytest.approx(demand)
     assert bool(found.is_broken[0]) is (demand >= 100)
 
@@ -64,7 +64,7 @@ def test_the_peak_times_the_breaking_factor_is_the_limit_or_a_lower_ceiling(
     peak: float, limit: float, share: float, factor: float
 ) -> None:
     found = stress([peak], [limit], [share * limit], [factor])
-    assert found.breaks_at[0] * peak == pytest.approx(min(share, 1) * limit)
+    assert found.breaking_factor[0] * peak == pytest.approx(min(share, 1) * limit)
     assert found.demand[0] == pytest.approx(peak * factor)
 
 
@@ -85,7 +85,7 @@ def test_a_higher_limit_breaks_later_and_more_traffic_earlier(
 ) -> None:
     usual, raised, busier = stress(
         [peak, peak, peak * growth], [limit, limit * growth, limit], [NAN] * 3, factor
-    ).breaks_at
+    ).breaking_factor
     assert raised > usual > busier
 
 
@@ -114,12 +114,12 @@ def test_the_breaking_order_does_not_depend_on_the_order_of_the_series(
     series: list[tuple[float, float]], seed: int
 ) -> None:
     ids = np.arange(len(series), dtype=np.uint64) * np.uint64(7919)
-    breaks_at, utilization = (np.array([pair[n] for pair in series], np.float64) for n in (0, 1))
+    breaking_factor, utilization = (np.array([pair[n] for pair in series], np.float64) for n in (0, 1))
     shuffled = np.random.default_rng(seed).permutation(len(series))
-    usual = ids[breaking_order(breaks_at, utilization, ids)]
-    reordered = ids[shuffled][breaking_order(breaks_at[shuffled], utilization[shuffled], ids[shuffled])]
+    usual = ids[breaking_order(breaking_factor, utilization, ids)]
+    reordered = ids[shuffled][breaking_order(breaking_factor[shuffled], utilization[shuffled], ids[shuffled])]
     assert usual.tolist() == reordered.tolist()
-    ordered = breaks_at[breaking_order(breaks_at, utilization, ids)]
+    ordered = breaking_factor[breaking_order(breaking_factor, utilization, ids)]
     known = ordered[np.isfinite(ordered)]
     assert known.tolist() == sorted(known.tolist())
     assert np.isfinite(ordered[: known.size]).all()

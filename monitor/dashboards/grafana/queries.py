@@ -49,7 +49,7 @@ def series(metric: str, matchers: LabelMatchers) -> str:
 
 
 def usage(matchers: LabelMatchers) -> str:
-    """Return the usage, or its upper bound where CloudWatch only bounds it."""
+    """Return the usage, or its upper bound where CloudWatch gives only bounds."""
     exact, bound = (series(f"headroom_usage{suffix}", matchers) for suffix in ("", "_upper_bound"))
     return f"({exact} or {bound})"
 

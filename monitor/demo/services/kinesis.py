@@ -105,7 +105,7 @@ def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice)
     names = ["WriteProvisionedThroughputExceeded"]
     names += [] if "ShardId" in dimensions else ["PutRecords.ThrottledRecords"]
     for name in names:
-        yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, written)
+        yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, count_at=written)
 
 
 def iterator_age(stream: DemoStream) -> Any:
@@ -131,10 +131,11 @@ def read_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[Dem
         return written(minutes) * 0 + call_count  # NaN in minutes without data
 
     yield DemoMetric("AWS/Kinesis", "GetRecords.Success", dimensions, EVENTS, calls)
-    # All readers together may read twice what may be written; a call is throttled for each MiB beyond that.
+    # All readers together may read twice what may be written, so each may read 2 / readers times the write
+    # limit. A call is throttled for each MiB beyond that.
     throttled = excess_writes(stream, slice(None), SHARD_BYTES_PER_MINUTE // 60, factor=2 / stream.readers)
     name = "ReadProvisionedThroughputExceeded"
-    yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, calls)
+    yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, count_at=calls)
     yield DemoMetric(
         "AWS/Kinesis",
         "GetRecords.IteratorAgeMilliseconds",

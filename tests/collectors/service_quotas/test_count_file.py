@@ -26,8 +26,8 @@ def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
             item = item_of(items_type(operation, list_declaration))
             if call.id:
                 type_of(call.id.parsed, item)
-            if isinstance(call, CountDeclaration) and call.lists:
-                item_of(type_of(call.lists.parsed, item))
+            if isinstance(call, CountDeclaration) and call.list_in_item:
+                item_of(type_of(call.list_in_item.parsed, item))
         except PathError as error:
             yield str(error)
     known_names = {"account_id", *names[: _number_of_parents(call)]}
@@ -81,7 +81,7 @@ def test_a_path_of_lists_within_items_that_leads_to_a_text_is_reported() -> None
     keys = {
         "call": "amplify.ListApps",
         "items": "apps",
-        "lists": "name",
+        "list_in_item": "name",
         "id": "appId",
         "count": "per_item",
     }

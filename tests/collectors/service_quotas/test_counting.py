@@ -27,12 +27,12 @@ RULES_PER_BUCKET = {
     "params": {"Bucket": "{parent}"},
     "parent": {"call": "s3.ListBuckets", "items": "Buckets", "id": "Name"},
     "count": "per_parent",
-    "empty": "NoSuchLifecycleConfiguration",
+    "empty_error_code": "NoSuchLifecycleConfiguration",
 }
 SUBNETS_PER_LINK = {
     "call": "apigatewayv2.GetVpcLinks",
     "items": "Items",
-    "lists": "SubnetIds",
+    "list_in_item": "SubnetIds",
     "id": "VpcLinkId",
     "count": "per_item",
 }
@@ -192,7 +192,7 @@ def test_counts_by_the_same_calls_are_one_group() -> None:
         "L-00000003": {**declaration, "params": {"Scope": "CLOUDFRONT"}},
         "L-00000004": RULES_PER_BUCKET,
         "L-00000005": {**RULES_PER_BUCKET, "count": "all"},
-        "L-00000006": {**RULES_PER_BUCKET, "empty": "NoSuchTagSet"},
+        "L-00000006": {**RULES_PER_BUCKET, "empty_error_code": "NoSuchTagSet"},
     }
     counts = {
         Quota(service="wafv2", code=code): CountDeclaration.model_validate(

@@ -31,7 +31,7 @@ async def test_a_series_is_described_in_numbers_and_in_words(
     assert (item["id"], item["account"], item["region"]) == (series.key.id, ACCOUNT, REGION)
     assert (item["service"], item["signal"], item["resource"]) == ("lambda", "account_concurrency", "")
     assert item["is_broken"]
-    assert item["breaks_at"] == pytest.approx(100 / 90)
+    assert item["breaking_factor"] == pytest.approx(100 / 90)
     assert (item["peak"], item["limit"], item["demand"], item["unit"]) == (
         90,
         100,
@@ -40,7 +40,7 @@ async def test_a_series_is_described_in_numbers_and_in_words(
     )
     # The demand of 180 is 55 %, the middle of the target band, of the needed limit.
     assert (item["basis"], item["history_days"], item["needed_limit"]) == ("fortnight", 14.0, 328)
-    assert item["words"]["breaks_at"] == "x1.11"
+    assert item["words"]["breaking_factor"] == "x1.11"
     assert item["words"]["would_use"] == "180 % of 100 concurrent executions"
     assert item["words"]["to_make_room"] == "Ask AWS for 328 concurrent executions"
     (request,) = answer["requests"]
@@ -56,7 +56,11 @@ async def test_without_usage_nothing_breaks_and_the_factor_is_null(
 ) -> None:
     add_series(server, "idle", 0)
     (item,) = (await ask(server, client, traffic="1000"))["items"]
-    assert (item["breaks_at"], item["is_broken"], item["words"]["breaks_at"]) == (None, False, "no usage")
+    assert (item["breaking_factor"], item["is_broken"], item["words"]["breaking_factor"]) == (
+        None,
+        False,
+        "no usage",
+    )
 
 
 async def test_the_answer_without_series_is_empty_and_says_so(

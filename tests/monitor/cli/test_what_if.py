@@ -24,7 +24,7 @@ ITEM: dict[str, Any] = {
     "is_broken": True,
     "remedy": {"action": "request", "command": REQUEST_COMMAND},
     "words": {
-        "breaks_at": "x1.06",
+        "breaking_factor": "x1.06",
         "would_use": "283 % of 1k concurrent executions",
         "basis": "peak 943 concurrent executions on 21 Nov 04:30 UTC",
         "to_make_room": "Ask AWS for 5,144 concurrent executions",

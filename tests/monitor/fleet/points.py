@@ -228,14 +228,14 @@ def newest_minute(model: Model, usage: Usage) -> int:
     return newest_known
 
 
-def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:
+def result(model: Model, usage: Usage, minute: int, lower_bound_if_unknown: bool = False) -> float:
     """Return the value of a formula at a minute; NaN if it is absent or unknown.
 
-    lower_bounds: return the value of the known terms, if it is a lower bound, instead of NaN.
+    lower_bound_if_unknown: return the value of the known terms, if it is a lower bound, instead of NaN.
     """
     value, is_unknown = compute(model, usage, minute)
     can_bound = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
-    return NAN if is_unknown and not (lower_bounds and can_bound and value > 0) else value
+    return NAN if is_unknown and not (lower_bound_if_unknown and can_bound and value > 0) else value
 
 
 def compute(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
@@ -321,7 +321,7 @@ def worst_recent(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int,
     may_be_positive = any(row.recent_max > 0 for row in rows) or any(node.offset for node in usage.nodes)
     span = max(row.recent_minutes for row in rows) if may_be_positive else RECENT_MINUTES
     recent_results = [
-        result(model, usage, minute - minutes_ago, lower_bounds=True) for minutes_ago in range(span)
+        result(model, usage, minute - minutes_ago, lower_bound_if_unknown=True) for minutes_ago in range(span)
     ]
     if has_count_difference(usage) and any(map(math.isnan, recent_results[:RECENT_MINUTES])):
         recent_results += [
@@ -333,7 +333,7 @@ def worst_recent(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int,
         return minute, NAN
     if worst > 0 and first > minute - max(row.recent_minutes for row in rows) + 1:
         recent_results = [
-            result(model, usage, recent, lower_bounds=True) for recent in range(first, minute + 1)
+            result(model, usage, recent, lower_bound_if_unknown=True) for recent in range(first, minute + 1)
         ]
         worst = max(known_values(recent_results), default=NAN)
     return minute, worst
@@ -359,12 +359,13 @@ def exceeds_tolerance(
     (newest, _), (rate, share) = worst_recent(model, usage), tolerated
     first = first_recent(model, usage, newest, used_at)
     recent_results = [
-        result(model, usage, newest - minutes_ago, lower_bounds=True) for minutes_ago in range(RECENT_MINUTES)
+        result(model, usage, newest - minutes_ago, lower_bound_if_unknown=True)
+        for minutes_ago in range(RECENT_MINUTES)
     ]
     if has_count_difference(usage) and any(map(math.isnan, recent_results)):
         first = min(first, newest - RECENT_MINUTES + 1 - SETTLED_AFTER)
     for minute in range(first, newest + 1):
-        throttled = result(model, usage, minute, lower_bounds=True)
+        throttled = result(model, usage, minute, lower_bound_if_unknown=True)
         served_demand = NAN
         if served:
             last = newest_minute(model, served)

@@ -88,7 +88,7 @@ def test_every_16_bit_column_is_tested() -> None:
     )
     assert fleet_columns == {
         "stale_after",
-        "stale_later",
+        "extra_stale_minutes",
         "period",
         "pending_for",
         "throttled_pending_for",

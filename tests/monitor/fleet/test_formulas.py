@@ -94,7 +94,7 @@ def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
     usage_by_series: dict[int, Usage], written_points: list[Point], read_minutes: list[tuple[int, int]]
 ) -> None:
     rings, model = rings_and_model(written_points, read_minutes)
-    stored_formulas = Formulas(lower_bounds=True)
+    stored_formulas = Formulas(lower_bound_if_unknown=True)
     for series, formula in usage_by_series.items():
         stored_formulas.put(series, formula_of(formula))
     for block in stored_formulas:
@@ -314,7 +314,7 @@ def test_known_throttled_demand_is_a_lower_bound_only_in_sums_and_maxima_with_we
     usage: Usage, expected: float
 ) -> None:
     rings, _ = rings_and_model([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
-    stored_formulas = Formulas(lower_bounds=True)
+    stored_formulas = Formulas(lower_bound_if_unknown=True)
     stored_formulas.put(0, formula_of(usage))
     slots, newest = np.array([0], np.int32), np.array([START], np.int32)
     np.testing.assert_array_equal(stored_formulas.at(rings, slots, newest), [expected])
@@ -339,7 +339,7 @@ def test_the_old_throttled_demand_of_a_late_metric_is_not_added_to_newer_throttl
 ) -> None:
     """The known metrics are a lower bound of throttled demand, unless they are 0."""
     rings, _ = rings_and_model([(1, START, 7.0), (3, START + RECENT_MINUTES, newer_demand)])
-    stored_formulas = Formulas(lower_bounds=True)
+    stored_formulas = Formulas(lower_bound_if_unknown=True)
     stored_formulas.put(0, formula_of(total(metric(1), metric(3))))
     (block,) = stored_formulas
     ((minute,), (demand,)) = block.worst_recent(rings)

@@ -33,11 +33,11 @@ SUM_OF_THROTTLED = Bound(
     namespace=throttled_metric.namespace,
     metrics=(throttled_metric.name,),
     dimensions=("StreamName",),
-    of=(),
+    shared_dimensions=(),
     inequality="all streams together throttle what each of them does",
     source="https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html",
 )
-SUM_OF_USAGE = SUM_OF_THROTTLED.model_copy(update={"metrics": (traffic.name,), "of_usage": True})
+SUM_OF_USAGE = SUM_OF_THROTTLED.model_copy(update={"metrics": (traffic.name,), "is_usage": True})
 SUM_OF_STREAMS = MetricBounds.of([SUM_OF_THROTTLED])
 ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
 

@@ -48,7 +48,7 @@ async def test_series_are_ordered_by_the_factor_at_which_their_peak_reaches_the_
     await store_history(server, (steady, 20), (spiky, spike), (full, 70))
     answer = await ask(server, traffic="1.3x")
     assert resources_in_order(answer) == ["spiky", "full", "steady"]
-    assert [item.breaks_at for item in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
+    assert [item.breaking_factor for item in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
     assert [item.is_broken for item in answer.items] == [True, False, False]
     first, second, _ = answer.items
     assert (answer.total, answer.broken, answer.broken_now) == (3, 1, 0)
@@ -101,7 +101,7 @@ async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_l
     await store_history(server, (series, 20))
     server.fleet.ceiling[series.slot] = 25
     (item,) = (await ask(server, traffic="2x")).items
-    assert item.breaks_at == pytest.approx(1.25)
+    assert item.breaking_factor == pytest.approx(1.25)
     assert item.peak_is_lower_bound
     assert item.needed_limit == pytest.approx(2 * 20 / 0.25)  # by the ceiling, below the band
     assert basis_text(item).endswith("throttled from 25 requests/s on (inferred)")
@@ -119,7 +119,9 @@ async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server
         block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
         block.note_throttling(np.array([column]), block.through // DAY, np.array([utilization]))
     await server.forecaster.forecast_slots(np.array([by_bytes.slot, by_records.slot], np.int32))
-    factors = {item.series.key.signal: item.breaks_at for item in (await ask(server, traffic="2x")).items}
+    factors = {
+        item.series.key.signal: item.breaking_factor for item in (await ask(server, traffic="2x")).items
+    }
     assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5}, rel=1e-3)
     async with client_of(server) as client:
         items = (await json_of(client, "/api/v1/series"))["items"]
@@ -136,7 +138,7 @@ async def test_throttled_demand_is_part_of_the_peak_where_served_demand_is_count
     (item,) = (await ask(server, traffic="2")).items
     assert item.peak == pytest.approx(150)
     assert item.peak_at == server.fleet.minute[served.slot] - 1
-    assert item.breaks_at == pytest.approx(100 / 150)
+    assert item.breaking_factor == pytest.approx(100 / 150)
     assert item.peak_is_lower_bound  # throttled demand before these hours is unknown
 
 
@@ -191,7 +193,7 @@ async def test_only_the_usage_that_the_path_causes_is_multiplied(server: Server)
     answer = await what_if.answer(WhatIfQuery(traffic="2.5x", path="checkout"))
     assert answer.question.words == "2.5x the traffic of the path checkout"
     assert resources_in_order(answer) == ["own", "shared"]
-    assert [(item.breaks_at, item.demand) for item in answer.items] == [(2, 125), (3, 87.5)]
+    assert [(item.breaking_factor, item.demand) for item in answer.items] == [(2, 125), (3, 87.5)]
     assert (answer.broken, answer.unknown_total) == (1, 1)
     assert "how much of its usage the path checkout makes is not known" in answer.unknown[0].reason
     assert "1 series has usage that other requests cause" in answer.notes[0]
@@ -270,7 +272,7 @@ async def test_a_command_raises_the_limit_as_far_as_aws_allows_in_one_call(serve
     add_series(server, Resource("stream", ("orders",)), 2**20, limit=2**20)
     (item,) = (await ask(server, traffic="5x")).items
     assert item.remedy is not None
-    assert item.remedy.is_step
+    assert item.remedy.needs_several_calls
     assert "--target-shard-count 2 " in item.remedy.command
     assert item.remedy.text == "Raise it to 2 MiB/s, and again up to 10 MiB/s"
 
@@ -280,7 +282,7 @@ async def test_a_quota_of_several_series_is_requested_once_at_the_highest_value(
     add_series(server, "b", 60, signal=IN_FLIGHT)
     answer = await ask(server, traffic="3x")
     (request,) = answer.requests
-    assert (request.quota.code, request.series, request.value) == ("L-C491D5A4", 2, 491)
+    assert (request.quota.code, request.series_count, request.value) == ("L-C491D5A4", 2, 491)
     assert "--desired-value 491 " in request.command
     assert answer.requests_total == 1
     assert "To make room, ask AWS for 1 quota (2 series)." in summary(answer)
@@ -330,8 +332,8 @@ async def test_a_region_receives_the_traffic_that_the_failing_region_had_at_the_
     assert (item.series, item.received) == (there, here.key.id)
     assert item.demand == pytest.approx(70)  # not 60 + 30
     assert not item.sums_peaks
-    assert item.breaks_at == pytest.approx(100 / 70)
-    assert item.breaks_at_now == pytest.approx(100 / 30)
+    assert item.breaking_factor == pytest.approx(100 / 70)
+    assert item.breaking_factor_now == pytest.approx(100 / 30)
 
 
 async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note(server: Server) -> None:
@@ -405,7 +407,7 @@ async def test_a_set_limit_changes_the_limit_and_ceiling_of_its_series_only(serv
     answer = await ask(server, set_limit="kinesis.stream_write_bytes=200", resource="orders")
     (item,) = answer.items
     assert (item.limit, item.limit_now, item.ceiling) == (200, 100, 100)
-    assert (item.breaks_at, item.breaks_at_now) == (2.5, 1.25)
+    assert (item.breaking_factor, item.breaking_factor_now) == (2.5, 1.25)
 
 
 async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: Server) -> None:
