@@ -86,7 +86,9 @@ class Evaluator:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""
         self._unevaluated_slots = self._with_updated(self._unevaluated_slots)
         await asyncio.sleep(0)
-        self._save(self._lifecycle.reevaluate_changed())
+        for slots in self._lifecycle.reevaluate_changed_in_parts():
+            self._save(slots)
+            await asyncio.sleep(0)
         while self._unevaluated_slots.size:
             batch = self._unevaluated_slots[:EVALUATION_BATCH]
             self._save(await self._advance(batch))

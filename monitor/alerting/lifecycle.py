@@ -8,6 +8,7 @@ from math import ceil
 import msgspec
 import numpy as np
 
+from monitor.alerting.evaluated_settings import EvaluatedSettings
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import UNKNOWN_UTILIZATION, highest_other_ratio_to_low
 from monitor.fleet.operations import NAN
@@ -17,7 +18,7 @@ from monitor.fleet.throttling import is_throttling_unknown
 from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, WORST_FIRST, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
-from rules.arrays import Flags, Floats, Int16s, Ints, distinct_values
+from rules.arrays import Flags, Floats, Ints, distinct_values
 
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
@@ -43,10 +44,7 @@ class Lifecycle:
     def __init__(self, fleet: Fleet, evaluated_until: int, max_batch_minutes: int = 0) -> None:
         self._fleet, self.max_batch_minutes = fleet, max_batch_minutes
         self.states = AlertStates(WINDOW, evaluated_until)
-        # The values with which each slot was last evaluated. Here bounds are the limit, the band and the
-        # tolerance; durations are `pending_for`, `throttled_pending_for` and `keep_firing_for`.
-        self._bounds = np.empty((6, 0), np.float32)
-        self._durations: Int16s = np.empty((3, 0), np.int16)
+        self._evaluated_settings = EvaluatedSettings(fleet)
 
     def advance_in_parts(self, slots: Ints) -> Iterator[Ints]:
         """Evaluate series that have new samples, and yield the slots where an alert changes state.
@@ -63,14 +61,18 @@ class Lifecycle:
         newest = self._newest_minutes(slots)
         yield from self.states.advance_in_parts(slots, newest, criteria, samples_at)
 
-    def reevaluate_changed(self) -> Ints:
-        """Evaluate series whose limit, band, tolerance or durations changed.
+    def reevaluate_changed_in_parts(self) -> Iterator[Ints]:
+        """Evaluate series whose limit, band, tolerance or durations changed, some slots at a time.
 
-        Returns the slots where an alert changed its state.
+        Yields the slots where an alert changed its state.
         """
-        slots_to_settle, slots = self._slots_with_new_durations(), self._slots_with_new_bounds()
-        if slots_to_settle.size:
-            self.states.settle(slots_to_settle)
+        for changed in self._evaluated_settings.take_changes():
+            if changed.durations.size:
+                self.states.settle(changed.durations)
+            yield self._reevaluate(changed.bounds)
+
+    def _reevaluate(self, slots: Ints) -> Ints:
+        """Evaluate series with new bounds. Returns the slots where an alert changed its state."""
         if not slots.size:
             return slots
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
@@ -80,7 +82,7 @@ class Lifecycle:
         """Delete the states of series that left the fleet. Call it before their slots are used again."""
         slots = np.array([series.slot for series in departed], np.int32)
         self.states.forget(slots)
-        self._bounds[:, slots[slots < self._bounds.shape[1]]] = np.nan
+        self._evaluated_settings.forget(slots)
 
     def rules_in_state(self, slot: int, state: AlertState) -> list[tuple[Rule, int]]:
         """Return the rules in `state` on a series, worst first, each with the minute its breach began."""
@@ -130,30 +132,6 @@ class Lifecycle:
         sample = Samples.of_measured(np.array([utilization], np.float32), np.zeros(1, np.float32))
         stays = breaches(sample, self._criteria(np.array([slot], np.int32)), MARGIN)
         return bool(stays[min(rule, Rule.NEAR), 0])  # without throttling, SATURATED stays as NEAR does
-
-    def _slots_with_new_durations(self) -> Ints:
-        """Return the slots of which a duration changed since they were last evaluated."""
-        fleet, size = self._fleet, self._fleet.size
-        durations = np.stack(
-            [fleet.pending_for[:size], fleet.throttled_pending_for[:size], fleet.keep_firing_for[:size]]
-        )
-        earlier_size = self._durations.shape[1]
-        changed = durations[:, :earlier_size] != self._durations
-        self._durations = durations
-        return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
-
-    def _slots_with_new_bounds(self) -> Ints:
-        """Return the slots whose limit, band or tolerance changed since they were last evaluated."""
-        fleet, size = self._fleet, self._fleet.size
-        band = fleet.low, fleet.high, fleet.near
-        tolerance = fleet.tolerated_rate, fleet.tolerated_share
-        bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *tolerance)])
-        earlier_bounds = self._bounds
-        changed = np.zeros(earlier_bounds.shape[1], np.bool_)
-        for present, earlier in zip(bounds[:, : changed.size], earlier_bounds, strict=True):
-            changed |= (present < earlier) | (present > earlier)  # a NaN is no change
-        self._bounds = bounds
-        return np.flatnonzero(changed).astype(np.int32)
 
     def _criteria(self, slots: Ints) -> AlertCriteria:
         fleet = self._fleet

@@ -160,7 +160,7 @@ class MonitoredFleet:
         """Judge the fleet, and evaluate its alerts."""
         judge(self.fleet, now)
         list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
-        self.lifecycle.reevaluate_changed()
+        list(self.lifecycle.reevaluate_changed_in_parts())
         self.export()
 
     def export(self) -> None:
