@@ -53,7 +53,8 @@ class EvaluatedSettings:
             present, earlier = getattr(self._fleet, name)[part], self._copies[name][part]
             changed |= (present < earlier) | (present > earlier)  # a NaN is no change
             earlier[...] = present
-        return (part.start + np.flatnonzero(changed)).astype(np.int32)
+        slots: Ints = (part.start + np.flatnonzero(changed)).astype(np.int32)
+        return slots
 
     def _add_new_slots(self) -> None:
         """Copy the settings of the slots that the fleet has more than before."""
