@@ -1,4 +1,4 @@
-"""Which series have other settings than when their alerts were last evaluated."""
+"""The series whose settings changed since their alerts were last evaluated."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_settings_of_a_forgotten_slot_are_no_change() -> None:
     assert changed_slots(settings) == ([], [])
 
 
-def test_what_was_not_compared_is_found_by_the_next_call() -> None:
+def test_parts_that_were_not_compared_are_compared_by_the_next_call() -> None:
     fleet = fleet_of(4)
     settings = EvaluatedSettings(fleet, slots_at_once=2)
     changed_slots(settings)
