@@ -36,7 +36,7 @@ from rules.forecast_features import HORIZONS
 
 IMPROBABLE: Final = 0.3  # an alert ends if the probability within the longest horizon is below this
 UPDATE_INTERVAL: Final = 60.0  # seconds
-SERIES_AT_ONCE: Final = 100_000  # series that are updated without a pause, in some milliseconds
+SERIES_AT_ONCE: Final = 20_000  # series that are updated without a pause, in some 15 milliseconds
 NO_CLASS = 0  # classes are 1 (likely within the longest horizon) to len(HORIZONS) (within the shortest)
 Seconds = npt.NDArray[np.float64]
 
