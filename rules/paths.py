@@ -73,8 +73,10 @@ class LimitUse:
     """The amount of a limit that the units of a hop use, as far as it is known; NaN is unknown.
 
     visits: units of the hop for each request at the entrance.
-    is_shared: True if the visits were declared, so that traffic of other paths may go through the hop, too.
-    flow: units of the hop, of all paths, for each request at the entrance, as measured.
+    is_shared: True if the visits are declared or assumed, so that what is measured at the hop may include the
+        traffic of other paths.
+    measured_per_request: the hop's measured units per second, of all paths, divided by the requests per
+        second at the entrance.
     declared_each: the declared amount that one unit uses.
     each: the amount that one unit uses by its nature or as measured.
     ratio: for a limit that only this hop uses, its usage divided by the requests per second at the entrance.
@@ -82,7 +84,7 @@ class LimitUse:
 
     visits: float
     is_shared: bool = False
-    flow: float = np.nan
+    measured_per_request: float = np.nan
     declared_each: float = np.nan
     each: float = np.nan
     ratio: float = np.nan
@@ -91,13 +93,16 @@ class LimitUse:
     def per_request(self) -> float:
         """The amount of the limit that one request at the entrance uses.
 
-        Without a declared amount, it is the amount by `each` or the amount by `ratio`, whichever is higher:
-        `ratio` is computed from usage at its peaks within minutes. Where executions at one time are limited,
-        `each` is a duration: by Little's law, one request per second that lasts W seconds holds W executions.
+        Without a declared amount, it is the amount by `each` or the amount by `ratio`, whichever is higher,
+        because `ratio` counts peaks within minutes, which the mean `each` misses. Where executions at one
+        time are limited, `each` is a duration: by Little's law, one request per second that lasts W seconds
+        holds W executions.
         """
         if not np.isnan(self.declared_each):
             return self.visits * self.declared_each
-        by_ratio = self.visits * self.ratio / self.flow if self.is_shared else self.ratio
+        by_ratio = self.ratio
+        if self.is_shared:
+            by_ratio = self.visits * self.ratio / self.measured_per_request
         return float(np.fmax(self.visits * self.each, by_ratio))
 
 

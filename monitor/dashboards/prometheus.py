@@ -4,8 +4,8 @@ Three metrics are recorded for each signal, each computed from the one before. A
 alerts HeadroomSaturated, HeadroomNear and HeadroomAbove, because all three alerts select by the last metric:
 
 last_known  the zone; while the series is stale, its former zone, so that missing samples resolve no alert.
-            The metric ends with the series, or when only bounds of the usage are known, and these do not
-            prove a zone.
+            The metric ends with the series, or when only bounds of the usage are known that do not prove
+            a zone.
 sustained   the worst zone that lasted for the signal's `for`; minutes in a worse zone count for milder zones,
             too, so that `for` does not start again when a series gets worse. `saturated` has its own `for`.
 alerted     the worst sustained zone of the last minutes, so that alerts do not flap.
@@ -193,7 +193,10 @@ def _alerted_with_severity(rule: Rule, signal: Signal) -> Iterator[tuple[str, Se
 
 
 def _idle(selector: str) -> str:
-    """Return the query for series below the band, except those whose purchase another limit keeps busy."""
+    """Return the query for series below the band, except those whose capacity another signal uses well.
+
+    That is a signal of the same purchase, such as the records of a stream whose bytes are below the band.
+    """
     busy = f"{MAX_OVER_PROCESSES} (headroom_idle{selector}) == 0"
     return f"{LAST_KNOWN}{selector} == {Zone.BELOW}\n  unless\n  {busy}"
 

@@ -215,7 +215,7 @@ class _Evaluation:
         return LimitUse(
             visits=visits.number,
             is_shared=visits.basis in ("declared", "assumed"),
-            flow=ratio(self.flows[number], self._entrance),
+            measured_per_request=ratio(self.flows[number], self._entrance),
             declared_each=hop.uses.get(limit.signal, np.nan),
             each=self._amount_per_unit(placed_hop, limit.declared),
             ratio=ratio(usage, self._entrance) if is_own else np.nan,

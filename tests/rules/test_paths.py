@@ -130,8 +130,9 @@ def test_without_requests_at_the_entrance_visits_are_unknown() -> None:
         (LimitUse(visits=2, each=0.3, ratio=0.9), 0.9),  # peaks within minutes
         (LimitUse(visits=2, each=0.3, ratio=0.5), 0.6),
         (LimitUse(visits=NAN, ratio=0.5), 0.5),  # a table, whose calls no metric counts
-        (LimitUse(visits=1, is_shared=True, flow=4, ratio=2), 0.5),  # this path sends one of four units
-        (LimitUse(visits=1, is_shared=True, flow=NAN, ratio=2), NAN),
+        # This path sends one of four units.
+        (LimitUse(visits=1, is_shared=True, measured_per_request=4, ratio=2), 0.5),
+        (LimitUse(visits=1, is_shared=True, measured_per_request=NAN, ratio=2), NAN),
         (LimitUse(visits=3, declared_each=2, each=5, ratio=7), 6),
         (LimitUse(visits=NAN, each=1), NAN),
     ],
