@@ -58,7 +58,10 @@ class _Parsed:
 
 
 class Expression:
-    """An expression. If `parse_expression` did not parse it, its first use does, and may raise the error."""
+    """An expression.
+
+    It is parsed at its first use, which may raise ExpressionError, unless `parse_expression` has parsed it.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -271,7 +274,8 @@ class _Parser:
             raise ExpressionError(f"expected one `for NAME in KIND`, found {ast.unparse(node)!r}")
         variable, kind = map(ast.unparse, names)
         if not self._variables.keys().isdisjoint((variable, kind)):
-            raise ExpressionError(f"expected another variable and a kind, found {ast.unparse(node)!r}")
+            expected = "a variable with a name that is not in use yet, and a kind after `in`"
+            raise ExpressionError(f"expected {expected}, found {ast.unparse(node)!r}")
         items = self.parse(generator.iter)
         self.list_names.add(kind)
         self._variables[variable] = kind
@@ -397,7 +401,8 @@ def _occurrences(items: list[Any], item: Any) -> int:
 def epoch(time: Any) -> float | None:
     """Return a time as epoch seconds. time: a datetime of botocore, a text in ISO 8601, or epoch seconds.
 
-    Raises TypeError or ValueError for anything else, ArithmeticError for a time that no clock can show.
+    Raises TypeError or ValueError for anything else, ArithmeticError for a time outside the range that the
+    platform's C functions support.
     """
     if isinstance(time, datetime | str):
         return epoch_seconds(time)
