@@ -444,8 +444,8 @@ class Collector:
         {kind} for each id of the path. By these ARNs, the tags of a resource's series and of its parts are
         read. Empty: `Observed.tags` are all tags.
     signals: the names of the signals that its scans yield; empty without a declaration.
-    scope: the cells in which it is read. region: the region of the API and the metrics of a global service,
-        if that is not the home region of the partition.
+    scope: the cells in which the service is read (see `scopes`). region: the region of the API and the
+        metrics of a global service, if that is not the home region of the partition.
     make_reduced: returns a collector of some of the signals, without the scans and calls that only other
         signals need; None where it is not known what each signal needs.
     declaration: the declaration of a declared service, from which metrics-only collectors are made.
@@ -466,6 +466,11 @@ class Collector:
     make_reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
     declaration: "Declaration | None" = field(default=None, compare=False, repr=False)
     reads_last: bool = False
+
+    @property
+    def scopes(self) -> frozenset[ServiceScope]:
+        """The scopes of the cells in which it is read: all if it depends on the cell's other collectors."""
+        return frozenset(ServiceScope if self.reads_last else {self.scope})
 
     @property
     def loaded_collector(self) -> "Collector":

@@ -21,10 +21,9 @@ from collectors.usage import USAGE_NAMESPACE
 from rules.signals import LimitKind, Signal
 
 IAM_ACTIONS = ("cloudwatch:ListMetrics",)
-ROLE_NEEDED = Unobservable("the account is read by observability only: a role is needed for this signal")
-LIMIT_NEEDED = Unobservable(
-    "the account is read by observability only: set the limit in `limits`, or configure a role"
-)
+ONLY_METRICS = "only the account's metrics are read, by CloudWatch's cross-account observability"
+ROLE_NEEDED = Unobservable(f"{ONLY_METRICS}: a role is needed for this signal")
+LIMIT_NEEDED = Unobservable(f"{ONLY_METRICS}: set the limit in `limits`, or configure a role")
 BOUGHT = "bought"
 # A signal remains readable without these fields, if they need unknown facts.
 OPTIONAL_FIELDS = frozenset({"limit", "when", BOUGHT})
@@ -68,7 +67,7 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     if unreadable_fields - OPTIONAL_FIELDS or _looks_up_resources(signal, unreadable_fields):
         return None
     is_certain = all(identity.is_certain for identity in identities.values())
-    # For the whole account, a published metric is proof enough.
+    # A published metric proves that the whole account has the signal.
     needs_proof = kind != ACCOUNT_KIND and ("when" in unreadable_fields or not is_certain)
     if needs_proof and not _identifies_published_limit(declaration, signal):
         return None
@@ -190,8 +189,8 @@ class MetricsScan:
         entry = self._signals[observed.signal]
         if signal.lacks_limit or not (entry.default or entry.quota or observed.limit):
             return replace(observed, usage=LIMIT_NEEDED, upper_bound=None)
-        # The quota in force may differ from the default: with `hard_limit`, a usage above the default proves
-        # that it does.
+        # Only the default of a quota is known. It is marked as hard, so that usage above it marks the limit
+        # as outdated, and raises no alert.
         return replace(observed, hard_limit=observed.hard_limit or entry.kind is LimitKind.QUOTA)
 
     @cached_property

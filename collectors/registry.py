@@ -73,10 +73,7 @@ class Registry:
 
     def scopes_of(self, services: Container[str]) -> frozenset[ServiceScope]:
         """Return the scopes in which these services are read; unknown services are left out."""
-        collectors = self.collectors_of(services)
-        if any(collector.reads_last for collector in collectors):  # such a collector is read in every cell
-            return frozenset(ServiceScope)
-        return frozenset(collector.scope for collector in collectors)
+        return frozenset(scope for collector in self.collectors_of(services) for scope in collector.scopes)
 
     def is_read_globally(self, service: str) -> bool:
         """Return whether a service is read in the cell of global services, and perhaps in other cells."""

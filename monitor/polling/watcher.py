@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors.base import Collector, ServiceScope
+from collectors.base import Collector
 from collectors.registry import LINKS, Registry
 from collectors.service_quotas.allowed_calls import FIRST_CALLS
 from collectors.service_quotas.call_budget import CallBudget
@@ -61,11 +61,6 @@ DUPLICATE_ENTRY = Failure(
 def _is_offered(collector: Collector, cell: Cell) -> bool:
     """Return whether a cell's partition offers a service; false if its only region is in another one."""
     return not collector.region or partition_of(collector.region) == partition_of(cell.region)
-
-
-def _collectors_of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
-    """Return the collectors of a scope, and the collectors that read last, whatever their scope is."""
-    return [collector for collector in collectors if collector.reads_last or collector.scope is scope]
 
 
 async def _is_region_enabled(cell: Cell) -> bool:
@@ -202,7 +197,7 @@ class Watcher:
         return any(status.account == account_id for status in self.accounts.values())
 
     def collectors_of(self, account: Account, cell: Cell) -> list[Collector]:
-        """Return the collectors in a cell's scope, of the account's services that are not excluded."""
+        """Return the collectors that a cell reads, of the account's services that are not excluded."""
         location = Location(cell.account, account.name or "", cell.key[1])
         services = {
             service
@@ -211,9 +206,11 @@ class Watcher:
         }
         services &= self._used_services
         collectors = [self._collectors[each.service] for each in self.registry.collectors_of(services)]
-        return _collectors_of_scope(
-            [collector for collector in collectors if _is_offered(collector, cell)], cell.scope
-        )
+        return [
+            collector
+            for collector in collectors
+            if cell.scope in collector.scopes and _is_offered(collector, cell)
+        ]
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""
