@@ -64,9 +64,13 @@ class Node:
         """Return a fact, or the `id`; None where AWS did not return it."""
         return str(self) if name == ID else self.facts.get(name)
 
-    def lacks(self, names: Set[str], *, failed_only: bool = False) -> bool:
-        """Return whether one of these facts is unknown. failed_only: only facts whose call failed."""
-        return not names.isdisjoint(self.unknown - self.unread if failed_only else self.unknown)
+    def lacks(self, names: Set[str]) -> bool:
+        """Return whether one of these facts is unknown, because a call failed or was not made yet."""
+        return not names.isdisjoint(self.unknown)
+
+    def has_failed(self, names: Set[str]) -> bool:
+        """Return whether one of these facts is unknown because a call failed."""
+        return not names.isdisjoint(self.unknown - self.unread)
 
     def add(self, facts: Mapping[str, Any], read_at: float | None) -> None:
         """Add the facts of a call. read_at: when an earlier inventory made it; None: it was made now."""
@@ -79,10 +83,10 @@ class Node:
 class FoundResources:
     """The resources that a scan has found so far, by kind, parent and reference.
 
-    indexed: the kinds that expressions look up. unlisted: by kind, the paths of the parents whose resources
-    of this kind may not all be known, because a call failed or was not made yet; the empty path is that of
-    the whole account. unread: the paths in `unlisted` that wait for their turn. failed_account_facts: the
-    facts of the whole account whose call failed.
+    indexed: the kinds that expressions look up. incomplete_parents: by kind, the paths of the parents whose
+    resources of this kind may not all be known, because a call failed or was not made yet; the empty path is
+    that of the whole account. unread_parents: the paths in `incomplete_parents` whose calls wait for their
+    turn. failed_account_facts: the facts of the whole account whose call failed.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -97,8 +101,8 @@ class FoundResources:
             "today": today,
             "two_days_ago": today - 2 * SECONDS_PER_DAY,
         }
-        self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
-        self.unread: dict[str, set[ResourcePath]] = defaultdict(set)
+        self.incomplete_parents: dict[str, set[ResourcePath]] = defaultdict(set)
+        self.unread_parents: dict[str, set[ResourcePath]] = defaultdict(set)
         self.failed_account_facts: frozenset[str] = frozenset()
         # By kind and the path of an ancestor, which is empty for the account.
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
@@ -108,9 +112,9 @@ class FoundResources:
         # By a kind and the kind that it refers to, if the id in such a reference is unknown: true if the call
         # that returns the id failed; false if it was only not made yet.
         self._unknown_references: dict[tuple[str, str], bool] = {}
-        # By kind: the paths in `unlisted` and their ancestors.
+        # By kind: the paths in `incomplete_parents` and their ancestors.
         self._incomplete_paths: dict[str, set[ResourcePath]] = {}
-        # The same without the paths in `unread`: something is missing because a call failed.
+        # The same without the paths in `unread_parents`: something is missing because a call failed.
         self._failed_paths: dict[str, set[ResourcePath]] = {}
 
     def add(self, node: Node) -> None:
@@ -129,9 +133,9 @@ class FoundResources:
 
     def end_list(self, kind: str) -> None:
         """End the list of a kind, after all its resources that could be read were added."""
-        unlisted = self.unlisted[kind]
-        self._incomplete_paths[kind] = _with_ancestors(unlisted)
-        self._failed_paths[kind] = _with_ancestors(unlisted - self.unread[kind])
+        parents = self.incomplete_parents[kind]
+        self._incomplete_paths[kind] = _with_ancestors(parents)
+        self._failed_paths[kind] = _with_ancestors(parents - self.unread_parents[kind])
 
     def remove(self, kind: str, deleted: Set[ResourcePath]) -> None:
         """Remove the resources of a kind that turned out to be deleted."""
@@ -200,7 +204,7 @@ class FoundResources:
         facts = {fact for owner, fact in attributes if owner == kind}
         related = self.related(node, kind) if facts else None
         nodes = related if isinstance(related, list) else [related] if related else []
-        return any(each.lacks(facts, failed_only=failed_only) for each in nodes)
+        return any(each.has_failed(facts) if failed_only else each.lacks(facts) for each in nodes)
 
 
 def _with_ancestors(paths: Iterable[ResourcePath]) -> set[ResourcePath]:
@@ -246,12 +250,13 @@ class NodeScope:
         owner = next((node for node in self.node.lineage if name in node.facts), self.resources.account)
         return owner.fact(name)
 
-    def lacks(self, names: Set[str], *, failed_only: bool = False) -> bool:
-        """Return whether one of these facts is unknown, because a call failed or was not made yet.
+    def lacks(self, names: Set[str]) -> bool:
+        """Return whether one of these facts is unknown, because a call failed or was not made yet."""
+        return any(node.lacks(names) for node in self.node.lineage)
 
-        failed_only: ask only about facts whose call failed.
-        """
-        return any(node.lacks(names, failed_only=failed_only) for node in self.node.lineage)
+    def has_failed(self, names: Set[str]) -> bool:
+        """Return whether one of these facts is unknown because a call failed."""
+        return any(node.has_failed(names) for node in self.node.lineage)
 
     def read_at(self, names: Set[str]) -> float | None:
         """Return when the oldest of these facts was read; None if this inventory read all of them."""

@@ -2,6 +2,10 @@
 
 A scan lists the resources of each kind of its group, makes the calls that their facts need, and yields the
 signals: expressions over facts and metrics.
+
+Some kinds are listed only if other kinds have resources. A foreign kind, such as a VPC, exists without the
+service: it is listed once a resource refers to it, or the service is in use. An auxiliary kind, such as an
+instance type, has no series: it is listed once there is a resource of a kind that uses it.
 """
 
 import asyncio
@@ -53,7 +57,7 @@ class DeclaredScan:
 
 @dataclass
 class _Run:
-    """One run of a scan. errors: the errors of lists and of values of the whole account."""
+    """One run of a scan. errors: the errors of listing any kind, and of computing the account's values."""
 
     declaration: Declaration
     group: ScanGroup
@@ -92,7 +96,7 @@ class _Run:
                 yield observed
 
     def _should_list_now(self, kind: str) -> bool:
-        """Return whether to list a kind now: it is used, not foreign and not listed yet."""
+        """Return whether to list a kind now: it is used, not foreign (see above) and not listed yet."""
         users = self.group.auxiliary.get(kind)
         is_used = users is None or not users.isdisjoint(self._nonempty_kinds)
         return is_used and kind not in self.group.foreign and kind not in self._listed
@@ -138,7 +142,7 @@ class _Run:
                 node = await self._describe(kind, found)
             except Exception:
                 parent, _ = found
-                self.resources.unlisted[kind].add(parent.resource.path)
+                self.resources.incomplete_parents[kind].add(parent.resource.path)
                 raise
             return node, await self._series_of(node, signals) if node else []
 
@@ -165,7 +169,7 @@ class _Run:
     async def _series_of(self, node: Node, signals: Signals) -> list[Observed]:
         """Return the series of a resource; a series that cannot be evaluated is reported and left out.
 
-        Series that follow from the same answers as before are left out, too (see `Aws.series`).
+        Series that follow from unchanged responses of AWS are neither made nor returned (see `Aws.series`).
         """
         errors = list[ExpressionError]()
         self_contained = {
@@ -206,9 +210,9 @@ class _Run:
     def _observe(self, node: Node, name: str, signal: SignalDeclaration) -> Observed | None:
         """Return the series of a signal; None if it does not exist, or a call that it needs failed."""
         scope, names = self._scope(node), self.group.names[name]
-        if scope.lacks(names, failed_only=True):
+        if scope.has_failed(names):
             return None  # the failure is reported, and a series of an earlier inventory remains
-        if scope.lacks(names):
+        if scope.lacks(names):  # a call was not made yet
             return self._not_read_yet(node, name, signal)
         find_incomplete_kinds = partial(
             self.resources.incomplete_kinds,
@@ -252,12 +256,12 @@ class _Run:
             self._nodes.setdefault(node.kind, []).append(node)
 
     async def _items_with_batches(self, kind: str) -> AsyncIterator[ParentAndItem]:
-        """Yield the items of a kind, each after the batch calls that name its resource were made."""
+        """Yield the items of a kind. The batch calls for an item's resource are made before it is yielded."""
         declared = self.declaration.resources[kind]
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)
         async for chunk in _chunks(self._items(kind), size):
-            for other in self.group.kinds_listed_after(kind):
+            for other in self.group.kinds_waiting_for(kind):
                 await self._list_once(other)
             await self._describe_account()
             nodes = [self._new_node(kind, found) for found in chunk] if batches else []
@@ -285,7 +289,7 @@ class _Run:
             async for found in self._parts(kind, declared) if declared.parent else self._top_level(declared):
                 yield found
         except Exception as error:
-            self.resources.unlisted[kind].add(())  # the path of the whole account
+            self.resources.incomplete_parents[kind].add(())  # the path of the whole account
             self.errors.append(error)
 
     async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[ParentAndItem]:
@@ -300,10 +304,10 @@ class _Run:
         """Yield the items of a kind whose resources are parts of the resources of the parent's kind."""
         assert declared.parent and declared.list
         listing, parents = declared.list, self._nodes.get(declared.parent, ())
-        unlisted, unread = self.resources.unlisted, self.resources.unread
-        unlisted[kind] |= unlisted[declared.parent]
+        incomplete, unread = self.resources.incomplete_parents, self.resources.unread_parents
+        incomplete[kind] |= incomplete[declared.parent]
         unread[kind] |= unread[declared.parent]
-        unlisted[kind] |= {parent.resource.path for parent in parents}  # until their parts are read
+        incomplete[kind] |= {parent.resource.path for parent in parents}  # until their parts are read
 
         async def items_of(parent: Node) -> list[FoundItem]:
             path = parent.resource.path
@@ -313,7 +317,7 @@ class _Run:
                 unread[kind].add(path)
                 raise
             if parts is not None:
-                unlisted[kind].discard(path)
+                incomplete[kind].discard(path)
             elif listing.fact in parent.unread:
                 unread[kind].add(path)
             return parts or []
@@ -323,7 +327,7 @@ class _Run:
                 yield parent, item
         self._drop_deleted(declared.parent)
         for ancestor in self.declaration.lineage(declared.parent):
-            self.resources.unlisted[kind] -= self._deleted(ancestor)
+            incomplete[kind] -= self._deleted(ancestor)
 
     async def _parts_of(
         self, parent: Node, kind: str, declared: ResourceDeclaration
@@ -387,7 +391,7 @@ class _Run:
         scope, needed = self._scope(node), needed_names(call)
         node.unknown.update(call.facts)
         if scope.lacks(needed):
-            if not scope.lacks(needed, failed_only=True):
+            if not scope.has_failed(needed):
                 node.unread.update(call.facts)
             return
 
@@ -417,7 +421,7 @@ class _Run:
                 errors.append(error)
             if scope.lacks(expression.names):
                 node.unknown.add(name)
-                if not scope.lacks(expression.names, failed_only=True):
+                if not scope.has_failed(expression.names):
                     node.unread.add(name)
             elif (read_at := scope.read_at(expression.names)) is not None:
                 node.read_at[name] = read_at

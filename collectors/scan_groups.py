@@ -51,7 +51,7 @@ class ScanGroup:
     foreign: frozenset[str]
     auxiliary: Mapping[str, frozenset[str]]
 
-    def kinds_listed_after(self, kind: str) -> Iterator[str]:
+    def kinds_waiting_for(self, kind: str) -> Iterator[str]:
         """Yield the kinds whose listing waits until a resource of this kind is listed."""
         referred_kinds = self.refers.get(kind, frozenset())
         for other in self.kinds[: self.kinds.index(kind)]:
