@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.forecast import quarter_hour_maxima
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.expected_peak import expected_peak
 from rules.forecast import BINS, SERIES_AT_ONCE
 from rules.right_size import target_utilization
@@ -33,20 +33,20 @@ MAX_SECONDS: Final = 1.0  # of CPU time for SERIES
 MAX_SIZE_RATIO: Final = 1.10  # mean of expected peak / peak of the fortnight, with the traces as they are
 MIN_PAST_DAYS: Final = 7
 DAYS_AHEAD: Final = (3, 7)
-STEP: Final = DAY + 17  # bins between two questions, so that they are asked at all hours
+STEP: Final = BINS_PER_DAY + 17  # bins between two questions, so that they are asked at all hours
 BAND: Final = Band()
 
 # By name: returns the changed usage of a trace, given its usage and its bins: 0 is now, -1 the bin before.
 CHANGES: Final[dict[str, Callable[[Floats, NDArray[np.int64]], Floats]]] = {
     "as it is": lambda usage, _: usage,
-    "1 % a day": lambda usage, bins: usage * 1.01 ** ((bins - bins[0]) / DAY),
-    "3 % a day": lambda usage, bins: usage * 1.03 ** ((bins - bins[0]) / DAY),
-    "10 % a day": lambda usage, bins: usage * 1.1 ** ((bins - bins[0]) / DAY),
+    "1 % a day": lambda usage, bins: usage * 1.01 ** ((bins - bins[0]) / BINS_PER_DAY),
+    "3 % a day": lambda usage, bins: usage * 1.03 ** ((bins - bins[0]) / BINS_PER_DAY),
+    "10 % a day": lambda usage, bins: usage * 1.1 ** ((bins - bins[0]) / BINS_PER_DAY),
     "+3 % of the mean a day": lambda usage, bins: (
-        usage + 0.03 * np.abs(usage).mean() * (bins - bins[0]) / DAY
+        usage + 0.03 * np.abs(usage).mean() * (bins - bins[0]) / BINS_PER_DAY
     ),
-    "doubled 7 days ago": lambda usage, bins: usage * np.where(bins < -7 * DAY, 1, 2),
-    "doubled 3 days ago": lambda usage, bins: usage * np.where(bins < -3 * DAY, 1, 2),
+    "doubled 7 days ago": lambda usage, bins: usage * np.where(bins < -7 * BINS_PER_DAY, 1, 2),
+    "doubled 3 days ago": lambda usage, bins: usage * np.where(bins < -3 * BINS_PER_DAY, 1, 2),
 }
 
 
@@ -59,12 +59,12 @@ def percentile_99(usage: Floats) -> float:
 def questions(traces: list[Floats], change: str) -> Iterator[tuple[Floats, list[float]]]:
     """Yield the usage of the past fortnight, and the real peaks of each of DAYS_AHEAD, of each question."""
     for trace in traces:
-        for now in range(MIN_PAST_DAYS * DAY, trace.size - max(DAYS_AHEAD) * DAY + 1, STEP):
+        for now in range(MIN_PAST_DAYS * BINS_PER_DAY, trace.size - max(DAYS_AHEAD) * BINS_PER_DAY + 1, STEP):
             usage = CHANGES[change](trace, np.arange(-now, trace.size - now))
             past = np.full(BINS, np.nan, np.float32)
             past_usage = usage[max(0, now - BINS) : now]
             past[BINS - past_usage.size :] = past_usage
-            real = [percentile_99(usage[now : now + days * DAY]) for days in DAYS_AHEAD]
+            real = [percentile_99(usage[now : now + days * BINS_PER_DAY]) for days in DAYS_AHEAD]
             if percentile_99(past) > 0 and min(real) > 0:
                 yield past, real
 

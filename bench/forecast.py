@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import DAY, Past, logistic
+from rules.analogs import BINS_PER_DAY, Past, logistic
 from rules.forecast import BINS, SERIES_AT_ONCE, forecast
 from rules.forecast_features import FEATURES, HORIZONS, Crossings, features
 
@@ -197,7 +197,7 @@ def fit_all(harness: ModuleType, cases: Cases) -> list[str]:
 def measure() -> None:
     """Print what forecasts of 100,000 series cost: CPU time, in all and of the longest call, and memory."""
     rng = np.random.default_rng(1)
-    day = 1 + np.sin(np.linspace(0, 2 * np.pi * BINS / DAY, BINS, dtype=np.float32))
+    day = 1 + np.sin(np.linspace(0, 2 * np.pi * BINS / BINS_PER_DAY, BINS, dtype=np.float32))
     history = np.empty((SERIES, BINS), np.float16)
     for row in history:
         row[:] = day * rng.uniform(0.1, 0.4) + rng.random(BINS, np.float32) * 0.2

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from rules.arrays import Flags, Floats, Ints
 
 BIN_MINUTES: Final = 15
-DAY: Final = 24 * 60 // BIN_MINUTES  # bins
-MIN_DAY_BINS: Final = DAY * 3 // 4  # known bins from which on a day has a mean
+BINS_PER_DAY: Final = 24 * 60 // BIN_MINUTES
+MIN_DAY_BINS: Final = BINS_PER_DAY * 3 // 4  # known bins from which on a day has a mean
 LEVEL_BINS: Final = 2  # the present usage is the mean of so many bins
 FADE_BINS: Final = 300 / BIN_MINUTES  # bins after which 37 % of the difference is left
 DAILY_WEIGHT: Final = 0.9  # weight of an analog, relative to the analog of the next day
@@ -51,7 +51,7 @@ class Past:
     @cached_property
     def daily_means(self) -> Floats:
         """The mean of each day, [day, series], the last 24 hours first; NaN if over a quarter is missing."""
-        days = self.usage.reshape(-1, DAY, self.usage.shape[1])
+        days = self.usage.reshape(-1, BINS_PER_DAY, self.usage.shape[1])
         means: Floats = days.mean(axis=1)
         day, series = np.nonzero(np.isnan(means))
         partial_days = days[day, :, series]
@@ -86,7 +86,7 @@ class Past:
     @cached_property
     def volatility_today(self) -> Floats:
         """The mean absolute change from bin to bin in the last 24 hours."""
-        changes: Floats = np.nansum(self._changes[-DAY:], axis=0) / np.float32(DAY)
+        changes: Floats = np.nansum(self._changes[-BINS_PER_DAY:], axis=0) / np.float32(BINS_PER_DAY)
         return changes
 
     def level_before(self, bins: int) -> Floats:
@@ -164,8 +164,8 @@ class Analogs:
 
 def analog_days(bins: int, past_bins: int) -> tuple[int, ...]:
     """Return how many days ago each analog begins. Its `bins` must all be past and stored."""
-    first = max(1, ceil(bins / DAY))  # an analog that begins later has not ended
-    return tuple(range(first, past_bins // DAY))
+    first = max(1, ceil(bins / BINS_PER_DAY))  # an analog that begins later has not ended
+    return tuple(range(first, past_bins // BINS_PER_DAY))
 
 
 def weights(days_ago: tuple[int, ...]) -> Floats:
@@ -180,7 +180,7 @@ def weights(days_ago: tuple[int, ...]) -> Floats:
 def moved_analog(past: Past, days_ago: int, bins: int) -> Floats:
     """Return the usage that followed the same time of day, moved to now, [bin, series]."""
     growth = past.daily_means[0] - past.daily_means[days_ago]
-    gap = past.level - past.level_before(days_ago * DAY) - growth
+    gap = past.level - past.level_before(days_ago * BINS_PER_DAY) - growth
     fading: Floats = np.exp(-np.arange(bins, dtype=np.float32) / np.float32(FADE_BINS))
     moved: Floats = fading[:, None] * gap
     moved += growth
@@ -190,7 +190,7 @@ def moved_analog(past: Past, days_ago: int, bins: int) -> Floats:
 
 def unmoved_analog(past: Past, days_ago: int, bins: int) -> Floats:
     """Return the usage that followed the same time of day, as it was, [bin, series]."""
-    begin = len(past.usage) - days_ago * DAY
+    begin = len(past.usage) - days_ago * BINS_PER_DAY
     return past.usage[begin : begin + bins]
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Flags, Floats, distinct_values
 from rules.forecast import BINS, forecast
 from rules.growth import growth
@@ -17,7 +17,7 @@ from rules.growth import growth
 MAX_BINS_LATE: Final = 4  # bins by which the newest demand may be older than the newest bin
 MAX_HOLE_BINS: Final = 4  # missing bins in a row that are filled with the demand before them
 
-CEILING_DAYS: Final = BINS // DAY + 1  # days whose throttling is remembered: a fortnight and today
+CEILING_DAYS: Final = BINS // BINS_PER_DAY + 1  # days whose throttling is remembered: a fortnight and today
 
 Bins = NDArray[np.int32]
 BinnedDemand = NDArray[np.floating]

@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rules.analogs import DAY, MIN_DAY_BINS, WEEK
+from rules.analogs import BINS_PER_DAY, MIN_DAY_BINS, WEEK
 from rules.arrays import Floats, Ints
 from rules.right_size import MAX_WEEKLY_GROWTH
 
 PEAK_QUANTILE: Final = 0.99  # share of the quarter-hours whose highest demand is at most the peak
 MIN_COMPARED_DAYS: Final = 5  # days of the last week that are known a week before, too
 MIN_WEEKLY_GROWTH: Final = np.float32(0.01)
-WEEK_BINS: Final = WEEK * DAY
+WEEK_BINS: Final = WEEK * BINS_PER_DAY
 HIGHEST_BINS: Final = 2 * WEEK_BINS // 100 + 1  # the peak of a fortnight is one of so many highest bins
 
 
@@ -52,7 +52,7 @@ def weekly_growth(usage: Floats) -> Floats:
 
     usage: as for `expected_peak`. Of two days a week apart, the bins that are known of both are compared.
     """
-    before, after = usage.reshape(2, WEEK, DAY, -1)
+    before, after = usage.reshape(2, WEEK, BINS_PER_DAY, -1)
     is_known = np.isfinite(before + after)
     sum_before, sum_after = (np.where(is_known, days, 0).sum(axis=1) for days in (before, after))
     is_compared = (np.count_nonzero(is_known, axis=1) >= MIN_DAY_BINS) & (sum_before > 0)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, Past, analog_days, moved_analog, weights
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY, Past, analog_days, moved_analog, weights
 from rules.arrays import Floats
 from rules.forecast import MIN_BINS
 from rules.growth import MIN_DISTANCE, POINT_MINUTES, is_growing, points_of
@@ -18,7 +18,7 @@ FAN_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 ROUNDING: Final = 1e-6  # the error of a sum of shares
 
 
-def usage_fan(history: NDArray[np.floating], bins: int = DAY) -> Floats:
+def usage_fan(history: NDArray[np.floating], bins: int = BINS_PER_DAY) -> Floats:
     """Return FAN_QUANTILES of the usage in each of the next bins, [quantile, bin, series].
 
     history: as for `rules.growth.growth`. NaN: unknown. Usage that was never below 0 stays at least 0.

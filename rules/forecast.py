@@ -11,12 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, Past, analog_days, logistic, moved_analog, weights
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY, Past, analog_days, logistic, moved_analog, weights
 from rules.arrays import Floats
 from rules.forecast_features import HORIZONS, Crossings, features
 
-BINS: Final = 14 * DAY  # bins of history
-MIN_BINS: Final = 2 * DAY  # known bins; with fewer, nothing is forecast
+BINS: Final = 14 * BINS_PER_DAY  # bins of history
+MIN_BINS: Final = 2 * BINS_PER_DAY  # known bins; with fewer, nothing is forecast
 SERIES_AT_ONCE: Final = 256  # series that fit into a processor's cache
 QUANTILES: Final = (0.1, 0.5, 0.9)
 # Times are computed within the shortest horizon that has at least this probability; if none has, within the

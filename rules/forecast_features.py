@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Past
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY, LEVEL_BINS, Analogs, Past
 from rules.arrays import Flags, Floats
 
 HORIZONS: Final = (60, 360, 1440, 4320)  # minutes
@@ -38,7 +38,7 @@ class Crossings:
         above = past.usage >= limit
         bins = np.arange(len(above), dtype=np.int16)[:, None]
         last = np.where(above, bins, np.int16(-1)).max(axis=0).astype(np.int32)
-        counts = [np.count_nonzero(above[-days * DAY :], axis=0) for days in (1, 3)]
+        counts = [np.count_nonzero(above[-days * BINS_PER_DAY :], axis=0) for days in (1, 3)]
         return cls(len(above) - 1 - last, *counts)
 
 
@@ -88,8 +88,8 @@ def features(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> t
         np.clip((unmoved - limit) / width, -6, 6),
         _log_odds(share_of_rises(past, limit, horizon)),
         np.log1p(crossings.bins_ago / np.float32(bins)),
-        _log_frequency(crossings.last_day, DAY),
-        _log_frequency(crossings.last_three_days, 3 * DAY),
+        _log_frequency(crossings.last_day, BINS_PER_DAY),
+        _log_frequency(crossings.last_three_days, 3 * BINS_PER_DAY),
         np.clip((past.daily_means[0] - past.daily_means[1]) / spread, -3, 3),
         np.clip((analogs.a_week_ago(analogs.unmoved) - unmoved) / spread, -4, 4),
         _signed_log((moved - level) / spread),

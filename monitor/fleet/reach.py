@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 
 from monitor.fleet.namespaces import NEVER
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.arrays import Floats, Ints
 from rules.forecast import LIKELY, MIN_BINS, MIN_PROBABILITY
 from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
-NEEDED_DAYS: Final = MIN_BINS // DAY
+NEEDED_DAYS: Final = MIN_BINS // BINS_PER_DAY
 HOUR, DAY_MINUTES = 60, 24 * 60
 MAX_IN_MINUTES, MAX_IN_HOURS = 2 * HOUR, 2 * DAY_MINUTES  # longer times are shown in the next unit
 
@@ -38,7 +38,7 @@ class Reach:
         return cls(
             () if np.isnan(probability).any() else tuple(round(value, 3) for value in probability.tolist()),
             () if (minutes == NEVER).any() else tuple(minutes.tolist()),
-            None if history_bins < 0 else round(history_bins / DAY, 1),
+            None if history_bins < 0 else round(history_bins / BINS_PER_DAY, 1),
             None if isnan(ceiling) else float(str(ceiling)),
         )
 

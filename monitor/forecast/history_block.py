@@ -15,7 +15,7 @@ import numpy.typing as npt
 from monitor.fleet.columns import Ids
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Flags, Floats, Indices, Ints
 from rules.demand_forecast import CEILING_DAYS
 from rules.forecast import BINS, SERIES_AT_ONCE
@@ -70,9 +70,9 @@ class HistoryBlock:
             last = max(self.through, through)
             first = max(min(self.through, through) + 1, last - BINS + 1)
             self.usage[np.arange(first, last + 1) % BINS] = np.nan
-            last_day = last // DAY
+            last_day = last // BINS_PER_DAY
             days = np.arange(
-                max(min(self.through, through) // DAY + 1, last_day - CEILING_DAYS + 1), last_day + 1
+                max(min(self.through, through) // BINS_PER_DAY + 1, last_day - CEILING_DAYS + 1), last_day + 1
             )
             self.throttled_utilization[days % CEILING_DAYS] = np.nan
             if abs(self.through - through) > REFILLED_BINS:
@@ -122,7 +122,7 @@ class HistoryBlock:
 
     def note_throttling(self, columns: Indices, day: int, utilization: Floats) -> None:
         """Note the lowest utilization at which demand was throttled on a day; NaN if none was throttled."""
-        if self.through // DAY - CEILING_DAYS < day <= self.through // DAY:
+        if self.through // BINS_PER_DAY - CEILING_DAYS < day <= self.through // BINS_PER_DAY:
             with self.lock:
                 lowest = self.throttled_utilization[day % CEILING_DAYS]
                 lowest[columns] = np.fmin(lowest[columns], utilization.astype(np.float16))

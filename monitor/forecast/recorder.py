@@ -14,14 +14,14 @@ from monitor.fleet.shared_throttling import SharedThrottling
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Indices, Ints, distinct_values
 
 log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
 RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins, of which the rings have all minutes
-DAY_MINUTES: Final = DAY * BIN_MINUTES
+DAY_MINUTES: Final = BINS_PER_DAY * BIN_MINUTES
 SERIES_AT_ONCE: Final = 64  # judging the minutes of so many series takes some milliseconds
 
 

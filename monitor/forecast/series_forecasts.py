@@ -13,7 +13,7 @@ from monitor.fleet.outlook import Outlook
 from monitor.forecast.fan import fan_from
 from monitor.forecast.outlook import outlook_from
 from monitor.forecast.recorder import Recorder
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 
 
 async def fan_of(recorder: Recorder, slot: int, days: int, days_ahead: int) -> Fan | None:
@@ -22,7 +22,9 @@ async def fan_of(recorder: Recorder, slot: int, days: int, days_ahead: int) -> F
     days: the number of past days; days_ahead: the number of future days.
     """
     for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
-        return await asyncio.to_thread(fan_from, block, int(columns[0]), days * DAY, days_ahead * DAY)
+        return await asyncio.to_thread(
+            fan_from, block, int(columns[0]), days * BINS_PER_DAY, days_ahead * BINS_PER_DAY
+        )
     return None
 
 

@@ -20,7 +20,7 @@ from monitor.lookback.stored_episodes import (
     stored_episodes,
 )
 from monitor.notifiers.notice import Notice
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Floats, Indices, Ints
 from rules.forecast import BINS
 
@@ -40,7 +40,7 @@ async def stored_lookback(
 ) -> StoredLookback:
     """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
     fleet_snapshot, runs, known_bins, series_count = snapshot(), list[NearRun](), 0, 0
-    bins, through = min(days * DAY, BINS), 0
+    bins, through = min(days * BINS_PER_DAY, BINS), 0
     for block, slots, columns in recorder.by_block(np.arange(fleet_snapshot.series.size, dtype=np.int32)):
         near_from = _near_from(fleet_snapshot, slots)
         block_runs = await asyncio.to_thread(_runs_of, block, columns, slots, near_from, bins)
@@ -58,7 +58,7 @@ async def stored_lookback(
     return StoredLookback(
         minutes=minutes,
         series=series_count,
-        known_days=known_bins / DAY,
+        known_days=known_bins / BINS_PER_DAY,
         episodes=episodes[:MAX_STORED_EPISODES],
         unlisted_episode_count=max(len(episodes) - MAX_STORED_EPISODES, 0),
         has_journal=journal.failure is None,

@@ -17,7 +17,7 @@ import numpy as np
 
 from monitor.lookback.episodes import Episode
 from monitor.lookback.quarter_hours import QuarterHours
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Flags, Floats, Indices, Int8s
 from rules.demand_forecast import demand_forecast
 from rules.forecast import BINS, LIKELY, MIN_BINS
@@ -102,7 +102,7 @@ def backtest(
     for episode in episodes:
         by_slot.setdefault(episode.slot, []).append(episode)
     parts = [(batch, step) for batch in _batches(np.flatnonzero(is_close))]
-    parts += [(batch, DAY) for batch in _batches(np.flatnonzero(~is_close))]
+    parts += [(batch, BINS_PER_DAY) for batch in _batches(np.flatnonzero(~is_close))]
     for done, (series, part_step) in enumerate(parts):
         report(done, len(parts))
         _compare(quarter_hours, series, by_slot, part_step, comparison)
@@ -110,7 +110,7 @@ def backtest(
         foresights=sorted(comparison.foresights, key=lambda foresight: (foresight.begin, foresight.slot)),
         without_forecast=comparison.without_forecast,
         false_alarms=comparison.false_alarms,
-        series_days=comparison.forecast_quarter_hours / DAY,
+        series_days=comparison.forecast_quarter_hours / BINS_PER_DAY,
         step=step * BIN_MINUTES,
     )
 

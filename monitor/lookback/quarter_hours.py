@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from monitor.fleet.demand import highest_by_bin, rounded_as_stored, throttled_utilization
 from monitor.fleet.judged import Judged
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Flags, Floats, Indices
 from rules.demand_forecast import CEILING_DAYS
 
@@ -70,7 +70,7 @@ class QuarterHours:
         last: the index of the last quarter-hour of these days. lowest_in_last: by series, the lowest
         utilization at which demand was throttled in that quarter-hour; NaN if none was.
         """
-        day, quarter_hour_of_day = divmod(self.start // BIN_MINUTES + last, DAY)
+        day, quarter_hour_of_day = divmod(self.start // BIN_MINUTES + last, BINS_PER_DAY)
         by_day = self._lowest_throttled[series]
         today = by_day[:, day % CEILING_DAYS]
         lowest = lowest_in_last.astype(np.float16)

@@ -15,7 +15,7 @@ from monitor.lookback.notices import NoticeFinder, SeverityOf
 from monitor.lookback.quarter_hours import QuarterHours
 from monitor.lookback.sample_file import LookbackPoints, chunk_count, chunk_minutes
 from monitor.lookback.ways import Way
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Ints
 
 SERIES_AT_ONCE = 2048
@@ -127,7 +127,7 @@ class Replay:
             minutes=self._points.minutes,
             series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
             without_samples_count=sum(not _has_points(fleet, slot, newest) for slot in self._slots.tolist()),
-            known_days=float(known_quarter_hours.sum()) / DAY,
+            known_days=float(known_quarter_hours.sum()) / BINS_PER_DAY,
             published_limit_count=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
             if self._slots.size
             else 0,

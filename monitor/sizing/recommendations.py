@@ -14,7 +14,7 @@ from monitor.fleet.purchases import Purchase
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.commands import size_command
 from monitor.sizing.peaks import Peaks
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.arrays import Ints
 from rules.limits import LimitSource
 from rules.right_size import Advice, Demand, RightSize, right_size
@@ -160,7 +160,7 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
     return Demand(
         utilization=peak / limit if is_known else None,
         weekly_growth=float(peaks.weekly_growth[slot]),
-        days=quarters / DAY,
+        days=quarters / BINS_PER_DAY,
         known_share=known_quarters / quarters if quarters else 0.0,
         band=series.settings.band,
         ceiling=None if isnan(ceiling) else ceiling,

@@ -19,7 +19,7 @@ from monitor.what_if.recent_demand import recent_demand
 from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, settable_limit
 from monitor.what_if.selection import shares_of_path
 from monitor.what_if.stressed_fleet import AnswerData, StressedFleet
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.arrays import Indices
 from rules.forecast import MIN_BINS
 from rules.plurals import agreeing
@@ -175,7 +175,7 @@ class _AnswerBuilder:
             p99=_finite_or_none(moments.p99[index]),
             peak_is_lower_bound=bool(fleet.throttled[slot]),
             basis=_basis(bins, int(self._data.recent.minutes[slot])),
-            history_days=round(bins / DAY, 1),
+            history_days=round(bins / BINS_PER_DAY, 1),
             received=snapshot.series[sender].key.id if sender >= 0 else "",
             sums_peaks=bool(fleet.sums_peaks[slot]),
             demand=float(stress.demand[slot]),

@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.expected_peak import expected_peak
 from rules.forecast import BINS
 from rules.right_size import MAX_WEEKLY_GROWTH
 
 Array = np.ndarray[Any, Any]
 NAN = float("nan")
-WEEK = 7 * DAY
-DAYS = np.arange(BINS) // DAY  # the number of each bin's day
+WEEK = 7 * BINS_PER_DAY
+DAYS = np.arange(BINS) // BINS_PER_DAY  # the number of each bin's day
 
 
 def daily_pattern(bins: int) -> Array:
     """Return usage with a daily pattern between 50 and 150, lower on two days of seven."""
-    hours = np.sin(np.linspace(0, 2 * np.pi * bins / DAY, bins, endpoint=False))
-    return (100 + 50 * hours) * np.where(np.arange(bins) // DAY % 7 >= 5, 0.4, 1.0)
+    hours = np.sin(np.linspace(0, 2 * np.pi * bins / BINS_PER_DAY, bins, endpoint=False))
+    return (100 + 50 * hours) * np.where(np.arange(bins) // BINS_PER_DAY % 7 >= 5, 0.4, 1.0)
 
 
 def one(usage: Array) -> list[float]:
@@ -54,7 +54,7 @@ def test_growth_from_week_to_week_raises_the_peak(weekly: float) -> None:
 
 
 def test_a_growth_of_a_tenth_a_day_is_expected_to_go_on() -> None:
-    future = daily_pattern(BINS + WEEK) * 1.1 ** (np.arange(BINS + WEEK) / DAY)
+    future = daily_pattern(BINS + WEEK) * 1.1 ** (np.arange(BINS + WEEK) / BINS_PER_DAY)
     peak, _ = one(future[:BINS])
     assert peak == pytest.approx(percentile(future[BINS:]), rel=0.05)
     assert percentile(future[:BINS]) < 0.6 * percentile(future[BINS:])
@@ -76,14 +76,14 @@ def test_usage_that_grows_by_an_amount_is_expected_to_go_on() -> None:
 )
 def test_what_is_no_growth_of_each_day_is_not_counted(factors: list[float]) -> None:
     usage = daily_pattern(BINS)
-    usage[WEEK:] *= np.repeat(factors, DAY)
+    usage[WEEK:] *= np.repeat(factors, BINS_PER_DAY)
     assert one(usage) == [pytest.approx(max(percentile(usage), percentile(usage[WEEK:]))), 0]
 
 
 def test_a_day_of_extreme_growth_does_not_change_the_growth() -> None:
     usage = daily_pattern(BINS)
     usage[WEEK:] *= 1.08
-    usage[WEEK + DAY : WEEK + 2 * DAY] *= 5
+    usage[WEEK + BINS_PER_DAY : WEEK + 2 * BINS_PER_DAY] *= 5
     assert one(usage)[1] == pytest.approx(0.08, rel=1e-3)
 
 
@@ -110,7 +110,9 @@ def test_the_peak_is_at_least_that_of_the_last_week() -> None:
 def test_a_missing_part_of_a_day_is_neither_growth_nor_decline() -> None:
     usage = daily_pattern(BINS)
     usage[WEEK:] *= 1.08
-    usage[DAY : DAY + 20] = usage[WEEK + 3 * DAY + 50 : WEEK + 3 * DAY + 70] = NAN
+    usage[BINS_PER_DAY : BINS_PER_DAY + 20] = usage[
+        WEEK + 3 * BINS_PER_DAY + 50 : WEEK + 3 * BINS_PER_DAY + 70
+    ] = NAN
     assert one(usage)[1] == pytest.approx(0.08, rel=1e-3)
 
 
@@ -118,7 +120,7 @@ def test_a_missing_part_of_a_day_is_neither_growth_nor_decline() -> None:
 def test_growth_is_known_after_five_days_can_be_compared(days: int, is_growing: bool) -> None:
     usage = daily_pattern(BINS)
     usage[WEEK:] *= 1.08
-    assert (one(usage[BINS - days * DAY :])[1] > 0) is is_growing
+    assert (one(usage[BINS - days * BINS_PER_DAY :])[1] > 0) is is_growing
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_strange_usage_has_an_answer_or_none(usage: Array, expected: float) -> N
 
 
 @given(
-    arrays(np.float32, (BINS // DAY, 3), elements=st.floats(0, 1e6, width=32)),
+    arrays(np.float32, (BINS // BINS_PER_DAY, 3), elements=st.floats(0, 1e6, width=32)),
     st.integers(0, 2**32 - 1),
     st.floats(0, 0.5),
 )
@@ -146,7 +148,7 @@ def test_the_peak_is_that_of_a_plain_computation_and_at_most_doubled(
     levels: Array, seed: int, missing: float
 ) -> None:
     rng = np.random.default_rng(seed)
-    usage = (np.repeat(levels, DAY, axis=0) * rng.uniform(0.5, 1.5, (BINS, 3))).astype(np.float32)
+    usage = (np.repeat(levels, BINS_PER_DAY, axis=0) * rng.uniform(0.5, 1.5, (BINS, 3))).astype(np.float32)
     usage[rng.random(usage.shape) < missing] = NAN
     expected = expected_peak(usage)
     for series in range(3):

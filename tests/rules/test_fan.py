@@ -8,25 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.fan import FAN_QUANTILES, usage_fan
 from rules.forecast import BINS
 
 Array = np.ndarray[Any, Any]
-BINS_OF_DAY = np.arange(BINS) % DAY
-DAILY = 50 - 30 * np.cos(2 * np.pi * BINS_OF_DAY / DAY)
+BINS_OF_DAY = np.arange(BINS) % BINS_PER_DAY
+DAILY = 50 - 30 * np.cos(2 * np.pi * BINS_OF_DAY / BINS_PER_DAY)
 
 
 def test_equal_days_are_followed_by_an_equal_day() -> None:
     fan = usage_fan(DAILY[:, None])
-    assert fan.shape == (len(FAN_QUANTILES), DAY, 1)
-    np.testing.assert_allclose(fan[:, :, 0], np.tile(DAILY[:DAY], (len(FAN_QUANTILES), 1)), rtol=0.02)
+    assert fan.shape == (len(FAN_QUANTILES), BINS_PER_DAY, 1)
+    np.testing.assert_allclose(
+        fan[:, :, 0], np.tile(DAILY[:BINS_PER_DAY], (len(FAN_QUANTILES), 1)), rtol=0.02
+    )
 
 
 def test_days_that_differ_make_the_fan_wide() -> None:
     random = np.random.default_rng(4)
-    usage = DAILY * np.repeat(random.uniform(0.7, 1.3, BINS // DAY), DAY)
-    fan = usage_fan(usage[:, None])[:, DAY // 2, 0]
+    usage = DAILY * np.repeat(random.uniform(0.7, 1.3, BINS // BINS_PER_DAY), BINS_PER_DAY)
+    fan = usage_fan(usage[:, None])[:, BINS_PER_DAY // 2, 0]
     assert fan[-1] - fan[0] > 5
 
 
@@ -37,7 +39,7 @@ def test_a_steady_growth_continues_in_the_fan() -> None:
     assert median_after_a_day == pytest.approx(2000 + 1000 / 14, rel=0.01)
 
 
-@pytest.mark.parametrize("known_bins", [0, DAY, 2 * DAY - 1])
+@pytest.mark.parametrize("known_bins", [0, BINS_PER_DAY, 2 * BINS_PER_DAY - 1])
 def test_less_than_two_days_of_history_have_no_fan(known_bins: int) -> None:
     usage = np.full((BINS, 1), np.nan)
     usage[BINS - known_bins :] = 5
@@ -46,7 +48,7 @@ def test_less_than_two_days_of_history_have_no_fan(known_bins: int) -> None:
 
 @given(
     arrays(np.float16, (BINS, 2), elements=st.floats(0, 1000, width=16) | st.just(float("nan"))),
-    st.sampled_from([DAY, 3 * DAY]),
+    st.sampled_from([BINS_PER_DAY, 3 * BINS_PER_DAY]),
 )
 def test_quantiles_are_in_order_and_no_usage_falls_below_zero(usage: Array, bins: int) -> None:
     fan = usage_fan(usage, bins)

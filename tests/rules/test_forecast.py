@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.forecast import BINS, MIN_BINS, QUANTILES, Forecast, forecast
 from rules.forecast_features import HORIZONS
 
@@ -17,7 +17,7 @@ NO_FORECAST = np.full(len(HORIZONS), np.nan)
 
 def daily(low: float, high: float, phase: float = 0.0) -> Floats:
     """Return a fortnight of usage that rises and falls once a day; now is `phase` days after midnight."""
-    days = (np.arange(BINS) - BINS + 1) / DAY + phase
+    days = (np.arange(BINS) - BINS + 1) / BINS_PER_DAY + phase
     return (low + (high - low) * (1 - np.cos(2 * np.pi * days)) / 2).astype(np.float32)
 
 
@@ -128,7 +128,7 @@ def test_a_usage_at_the_limit_is_certain_to_reach_it() -> None:
     assert (minutes == 0).all()
 
 
-@pytest.mark.parametrize("bins", [0, 1, DAY, MIN_BINS - 1])
+@pytest.mark.parametrize("bins", [0, 1, BINS_PER_DAY, MIN_BINS - 1])
 def test_less_than_two_days_of_history_forecast_nothing(bins: int) -> None:
     history = daily(20, 90)
     history[: BINS - bins] = np.nan
@@ -139,7 +139,7 @@ def test_less_than_two_days_of_history_forecast_nothing(bins: int) -> None:
 
 def test_two_days_of_history_suffice_for_a_forecast_of_a_day() -> None:
     history = daily(20, 90, phase=0.2)
-    history[: BINS - 2 * DAY] = np.nan
+    history[: BINS - 2 * BINS_PER_DAY] = np.nan
     probability, _ = forecast_one(history, 80)
     assert probability[2] > 0.5
 

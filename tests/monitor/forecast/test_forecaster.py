@@ -18,7 +18,7 @@ from monitor.fleet.rows import row_of
 from monitor.forecast.forecaster import MAX_PROBABILITY, forecast_block
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.forecast.peaks import expected_peaks
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.band import Zone
 from rules.demand_forecast import MAX_BINS_LATE, MAX_HOLE_BINS, without_short_holes
 from rules.forecast import BINS, MIN_BINS
@@ -163,7 +163,7 @@ async def note_throttling(setup: Fortnight, *throttled: tuple[Series, float]) ->
     await recorder.record(setup.now)
     for series, utilization in throttled:
         block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
-        block.note_throttling(np.array([column]), block.through // DAY, np.array([utilization]))
+        block.note_throttling(np.array([column]), block.through // BINS_PER_DAY, np.array([utilization]))
 
 
 async def test_only_the_fullest_of_the_limits_that_share_throttled_demand_have_a_ceiling() -> None:

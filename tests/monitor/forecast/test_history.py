@@ -16,7 +16,7 @@ from monitor.forecast.history import (
     history_path,
 )
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.demand_forecast import CEILING_DAYS, late_bins, up_to_newest
 from rules.forecast import BINS
 
@@ -83,10 +83,10 @@ def test_usage_that_became_small_gets_a_smaller_scale() -> None:
 def test_missing_bins_stay_missing_and_bins_older_than_a_fortnight_are_dropped() -> None:
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.block_and_column(row)
-    block.advance(NOW + 3 * DAY)
+    block.advance(NOW + 3 * BINS_PER_DAY)
     usage = usage_of(history, row)
-    assert usage[-3 * DAY - 2 : -3 * DAY].tolist() == [5, 6]
-    assert np.isnan(usage[-3 * DAY :]).all()
+    assert usage[-3 * BINS_PER_DAY - 2 : -3 * BINS_PER_DAY].tolist() == [5, 6]
+    assert np.isnan(usage[-3 * BINS_PER_DAY :]).all()
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.block_and_column(row)
     block.advance(NOW + BINS - 1)
@@ -127,7 +127,7 @@ def test_the_usage_of_a_late_series_ends_with_its_newest_known_bin() -> None:
 def test_a_recreated_resource_has_no_history_of_the_deleted_resource() -> None:
     history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
     block, column = history.block_and_column(row)
-    block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
+    block.note_throttling(np.array([column]), NOW // BINS_PER_DAY, np.array([0.4], np.float32))
     assert history.row(SERIES_ID, (NOW - 1) * BIN_MINUTES - 7, NOW) == row
     assert np.isnan(usage_of(history, row)[:-2]).all()
     assert usage_of(history, row)[-2:].tolist() == [6, 7]
@@ -138,7 +138,7 @@ def test_a_creation_time_that_differs_by_a_minute_means_the_same_resource() -> N
     created = (NOW - 1) * BIN_MINUTES
     history, row = history_of([5.0], NOW, created)
     block, column = history.block_and_column(row)
-    block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
+    block.note_throttling(np.array([column]), NOW // BINS_PER_DAY, np.array([0.4], np.float32))
     assert history.row(SERIES_ID, created + 1, NOW) == row
     assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
 
@@ -147,11 +147,13 @@ def test_the_ceiling_is_the_lowest_throttled_utilization_of_the_last_fortnight()
     history, row = history_of([5.0], NOW)
     block, column = history.block_and_column(row)
     for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
-        block.note_throttling(np.array([column]), NOW // DAY + day - 1, np.array([utilization], np.float32))
+        block.note_throttling(
+            np.array([column]), NOW // BINS_PER_DAY + day - 1, np.array([utilization], np.float32)
+        )
     assert block.ceiling[column] == pytest.approx(0.6, rel=1e-3)
-    block.advance(NOW + (CEILING_DAYS - 1) * DAY)
+    block.advance(NOW + (CEILING_DAYS - 1) * BINS_PER_DAY)
     assert block.ceiling[column] == pytest.approx(0.9, rel=1e-3)
-    block.advance(NOW + (CEILING_DAYS + 1) * DAY)
+    block.advance(NOW + (CEILING_DAYS + 1) * BINS_PER_DAY)
     assert np.isnan(block.ceiling[column])
 
 
@@ -172,7 +174,7 @@ async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> N
         history.row(number + 1, NEVER, NOW)
     block, column = history.block_and_column(row)
     block.is_read[column] = True
-    block.note_throttling(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
+    block.note_throttling(np.array([column]), NOW // BINS_PER_DAY, np.array([0.5], np.float32))
     await history.save()
     assert path.stat().st_mode & 0o077 == 0
     restored = UsageHistory.read(path, NOW + 3)

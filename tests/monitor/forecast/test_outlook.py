@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from monitor.fleet.outlook import TrackRecord
 from monitor.forecast.outlook import track_record
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.arrays import Floats
 from rules.forecast import BINS, MIN_BINS
 
-DAYS_WITH_FORECAST = (BINS - MIN_BINS) // DAY
+DAYS_WITH_FORECAST = (BINS - MIN_BINS) // BINS_PER_DAY
 
 
 def daily(low: float = 100.0, high: float = 900.0) -> Floats:
     """A fortnight in which each day has the same usage, with the peak at noon."""
-    time = np.arange(BINS) / DAY * 2 * np.pi
+    time = np.arange(BINS) / BINS_PER_DAY * 2 * np.pi
     return ((low + high) / 2 - (high - low) / 2 * np.cos(time)).astype(np.float32)
 
 
@@ -31,14 +31,14 @@ def test_a_limit_far_above_usage_is_never_announced() -> None:
 
 def test_a_rise_without_a_precedent_is_reached_without_an_announcement() -> None:
     usage = daily()
-    usage[-DAY // 2 : -DAY // 2 + 4] = 3000.0
+    usage[-BINS_PER_DAY // 2 : -BINS_PER_DAY // 2 + 4] = 3000.0
     record = track_record(usage, 2500.0)
     assert (record.reached_count, record.came_true_count) == (1, 0)
 
 
 def test_an_announced_rise_that_does_not_come_is_counted_as_false() -> None:
     usage = daily()
-    usage[-3 * DAY :] = 100.0
+    usage[-3 * BINS_PER_DAY :] = 100.0
     record = track_record(usage, 800.0)
     assert record.announced_count > record.came_true_count == DAYS_WITH_FORECAST - 3
 

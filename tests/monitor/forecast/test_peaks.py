@@ -8,7 +8,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.peaks import expected_peaks
 from monitor.forecast.recorder import Recorder
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.forecast import BINS
 from tests.monitor.forecast.test_recorder import NOW, Array, add_series, metric
 
@@ -56,7 +56,7 @@ async def test_a_series_without_a_history_has_no_peak() -> None:
 
 
 async def test_a_usage_that_grows_a_tenth_a_day_is_expected_to_double_within_a_week() -> None:
-    usage = 5000 * 1.1 ** (np.arange(BINS) // DAY)
+    usage = 5000 * 1.1 ** (np.arange(BINS) // BINS_PER_DAY)
     peaks = await expected_peaks(await recorder_of(usage), SLOT)
     assert peaks.weekly_growth[0] == pytest.approx(1.1**7 - 1, rel=1e-2)
     assert peaks.peak[0] == pytest.approx(usage[-1] * 1.1**7, rel=1e-2)

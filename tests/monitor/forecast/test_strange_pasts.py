@@ -5,7 +5,7 @@ import pytest
 
 from monitor.fleet.judge import judge
 from monitor.forecast.history import RETAINED_BINS
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.forecast import BINS
 from tests.monitor.forecast.fortnights import answer_with, daily, fortnight
 
@@ -26,9 +26,9 @@ async def test_holes_of_days_stay_missing_and_forecasts_use_the_other_days() -> 
         await setup.read_past()
         usage = setup.usage(near)[:-RING_BINS]
         known = np.isfinite(usage)
-        assert np.isnan(usage).sum() == pytest.approx(2.5 * DAY, abs=15)
+        assert np.isnan(usage).sum() == pytest.approx(2.5 * BINS_PER_DAY, abs=15)
         assert (usage[known] > 15).all()
-        assert setup.fleet.history_bins[near.slot] == pytest.approx(11.5 * DAY, abs=20)
+        assert setup.fleet.history_bins[near.slot] == pytest.approx(11.5 * BINS_PER_DAY, abs=20)
         assert setup.probability(near)[2] > 0.6
         assert setup.probability(far)[2] < 0.05
 

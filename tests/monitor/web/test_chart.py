@@ -24,7 +24,7 @@ from monitor.web.chart_data import (
     minute_data,
     value_rows,
 )
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.arrays import Floats
 from rules.signals import Band
 from rules.units import unit_named
@@ -53,8 +53,8 @@ def fan(days: int, ahead: int = 1, usage: float = 400.0, now: int = END // 15 * 
 
     days, ahead: the days of the past and of the forecast. now: the minute between them.
     """
-    edges = [np.full(ahead * DAY, value, np.float32) for value in (500, 600, 700, 800, 900)]
-    return Fan(now, np.full(days * DAY, usage, np.float32), np.stack(edges))
+    edges = [np.full(ahead * BINS_PER_DAY, value, np.float32) for value in (500, 600, 700, 800, 900)]
+    return Fan(now, np.full(days * BINS_PER_DAY, usage, np.float32), np.stack(edges))
 
 
 def constant_limit(chart_range: ChartRange, limit: float = 1000.0) -> list[LimitSpan]:

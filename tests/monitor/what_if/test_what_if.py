@@ -15,7 +15,7 @@ from monitor.what_if.question import QuestionError
 from monitor.what_if.remedies import action_of
 from monitor.what_if.what_if import WhatIf
 from monitor.what_if.words import basis_text, remedy_text, summary
-from rules.analogs import DAY
+from rules.analogs import BINS_PER_DAY
 from rules.band import Zone
 from rules.forecast import BINS, MIN_BINS
 from rules.signals import Band
@@ -117,7 +117,7 @@ async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server
     recorder = server.forecaster.recorder
     for series, utilization in (by_bytes, 0.8), (by_records, 0.18):
         block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
-        block.note_throttling(np.array([column]), block.through // DAY, np.array([utilization]))
+        block.note_throttling(np.array([column]), block.through // BINS_PER_DAY, np.array([utilization]))
     await server.forecaster.forecast_slots(np.array([by_bytes.slot, by_records.slot], np.int32))
     factors = {
         item.series.key.signal: item.breaking_factor for item in (await ask(server, traffic="2x")).items
