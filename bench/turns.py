@@ -132,7 +132,7 @@ def fill_history(history: UsageHistory) -> None:
     rng = np.random.default_rng(1)
     for block in history.blocks:
         usage = rng.uniform(0, 4e5, (BINS, BLOCK_SIZE)).astype(np.float32)
-        block.put(np.arange(BLOCK_SIZE), block.through - BINS + 1, usage)
+        block.put(np.arange(BLOCK_SIZE), block.last_bin - BINS + 1, usage)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
     """
     with block.lock:
         usage = block.recent()[:, [column]]
-        scale, last_bin = float(block.scale[column]) or 1.0, block.through
+        scale, last_bin = float(block.scale[column]) or 1.0, block.last_bin
     bins_late = late_bins(usage, MAX_BINS_LATE + 1)
     is_stale = bool(bins_late[0] > MAX_BINS_LATE)
     if not is_stale:

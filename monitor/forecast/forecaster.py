@@ -187,7 +187,7 @@ class Forecaster:
             self._has_unused_memory = True
             is_same = self._fleet.id[block_slots] == ids
             self._write_forecast(
-                block_slots[is_same], limit[is_same], _select_series(forecast, is_same), block.through
+                block_slots[is_same], limit[is_same], _select_series(forecast, is_same), block.last_bin
             )
             block.shrink_scales(forecast.highest_stored)
 
@@ -223,14 +223,14 @@ class Forecaster:
         fleet.ceiling[slots] = fleet.throttled_from[slots] = np.nan
         fleet.reach_minutes[slots], fleet.history_bins[slots] = NEVER, -1
 
-    def _write_forecast(self, slots: Ints, limit: Floats, forecast: BlockForecast, through: int) -> None:
-        """Write a forecast to the fleet's columns. through: the newest bin of the block."""
+    def _write_forecast(self, slots: Ints, limit: Floats, forecast: BlockForecast, last_bin: int) -> None:
+        """Write a forecast to the fleet's columns. last_bin: the newest bin of the block."""
         fleet = self._fleet
         # Usage that reached the limit in the newest bin may be lower now: only `_mark_reached` writes 1.
         was_reached = forecast.probability[:, :1] >= 1
         fleet.reach_probability[slots] = np.minimum(forecast.probability, MAX_PROBABILITY)
         has_time = (forecast.minutes != NEVER) & ~was_reached
-        end = (through + 1) * BIN_MINUTES
+        end = (last_bin + 1) * BIN_MINUTES
         fleet.reach_minutes[slots] = np.where(has_time, end + forecast.minutes, NEVER)
         fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, forecast.known_bins
         fleet.ceiling[slots] = np.where(forecast.ceiling < 1, forecast.ceiling * limit, np.float32(np.nan))

@@ -48,23 +48,23 @@ class UsageHistory:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def row(self, series_id: int, created: int, through: int) -> int | None:
+    def row(self, series_id: int, created: int, last_bin: int) -> int | None:
         """Return the row of a series. A series without a row gets one; None if there are too many series.
 
         created: the minute when the series' resource was created, or NEVER; the usage of an earlier resource
-        of the same name is discarded. through: the newest complete bin.
+        of the same name is discarded. last_bin: the newest complete bin.
         """
         row = self._rows.get(series_id)
         if row is None:
-            return self._assign_row(series_id, created, through)
+            return self._assign_row(series_id, created, last_bin)
         block, column = self.block_and_column(row)
-        block.seen[column] = through
+        block.seen[column] = last_bin
         if created > block.created[column] + CREATED_TOLERANCE:
             block.recreate(column, created)
         return row
 
-    def confirm(self, rows: Ints, series_ids: Ids, created: Ints, through: int) -> Flags:
-        """Return which rows still belong to these series and resources. Mark those as seen in `through`."""
+    def confirm(self, rows: Ints, series_ids: Ids, created: Ints, last_bin: int) -> Flags:
+        """Return which rows still belong to these series and resources. Mark those as seen in `last_bin`."""
         row_ids, row_created = (
             np.concatenate([getattr(block, name) for block in self.blocks] or [np.empty(0, kind)])
             for name, kind in (("id", np.uint64), ("created", np.int32))
@@ -76,7 +76,7 @@ class UsageHistory:
             is_same &= created <= row_created[valid_rows] + CREATED_TOLERANCE
         for number, block in enumerate(self.blocks):
             block_rows = rows[is_same & (rows // BLOCK_SIZE == number)]
-            block.seen[block_rows % BLOCK_SIZE] = through
+            block.seen[block_rows % BLOCK_SIZE] = last_bin
         return is_same
 
     def is_read(self, rows: Ints) -> Flags:
@@ -90,25 +90,25 @@ class UsageHistory:
         number, column = divmod(row, BLOCK_SIZE)
         return self.blocks[number], column
 
-    def advance(self, through: int) -> None:
-        """Make `through` the newest bin of all blocks, and free the rows of removed series."""
+    def advance(self, last_bin: int) -> None:
+        """Make `last_bin` the newest bin of all blocks, and free the rows of removed series."""
         for number, block in enumerate(self.blocks):
-            block.advance(through)
-            removed = np.flatnonzero((block.id != NO_ID) & (block.seen < through - RETAINED_BINS))
+            block.advance(last_bin)
+            removed = np.flatnonzero((block.id != NO_ID) & (block.seen < last_bin - RETAINED_BINS))
             for column in removed.tolist():
                 self._free_row(number * BLOCK_SIZE + column)
 
-    def _assign_row(self, series_id: int, created: int, through: int) -> int | None:
+    def _assign_row(self, series_id: int, created: int, last_bin: int) -> int | None:
         if not self._free:
             if len(self.blocks) == self._max_blocks:
                 return None
             start = len(self.blocks) * BLOCK_SIZE
-            self.blocks.append(HistoryBlock(through))
+            self.blocks.append(HistoryBlock(last_bin))
             self._free = [*range(start + BLOCK_SIZE - 1, start - 1, -1)]
         row = self._rows[series_id] = self._free.pop()
         block, column = self.block_and_column(row)
         block.begin(column, series_id, created)
-        block.seen[column] = through
+        block.seen[column] = last_bin
         return row
 
     def _free_row(self, row: int) -> None:
@@ -128,8 +128,8 @@ class UsageHistory:
             with replace_atomically(path) as out:
                 out.write(MAGIC)
                 for block in blocks:
-                    through, content = block.to_bytes()
-                    out.write(BLOCK_HEAD.pack(through, zlib.crc32(content)))
+                    last_bin, content = block.to_bytes()
+                    out.write(BLOCK_HEAD.pack(last_bin, zlib.crc32(content)))
                     out.write(content)
         except OSError as error:
             log.warning("%s cannot be written: %s", path, error)
@@ -161,13 +161,13 @@ class UsageHistory:
             while head := file.read(BLOCK_HEAD.size):
                 if len(head) < BLOCK_HEAD.size or len(history.blocks) == MAX_BLOCKS:
                     raise ValueError("it ends within a block, or has too many blocks")
-                through, checksum = BLOCK_HEAD.unpack(head)
+                last_bin, checksum = BLOCK_HEAD.unpack(head)
                 content = file.read(size)
                 if zlib.crc32(content) != checksum:
                     raise ValueError("its checksum is wrong")
-                if not 0 <= through <= now:
+                if not 0 <= last_bin <= now:
                     raise ValueError("it ends in the future")
-                history._adopt(HistoryBlock.from_bytes(through, content), now)
+                history._adopt(HistoryBlock.from_bytes(last_bin, content), now)
         return history
 
     def _adopt(self, block: HistoryBlock, now: int) -> None:
@@ -175,10 +175,10 @@ class UsageHistory:
         start = len(self.blocks) * BLOCK_SIZE
         self.blocks.append(block)
         block.seen[:] = now
-        if block.through < now - REFILLED_BINS:  # the rings do not reach back to the block's end
+        if block.last_bin < now - REFILLED_BINS:  # the rings do not reach back to the block's end
             block.is_read[:] = False
         for column, series_id in enumerate(block.id.tolist()):
-            is_current = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows
+            is_current = series_id != NO_ID and block.last_bin > now - BINS and series_id not in self._rows
             if is_current:
                 self._rows[series_id] = start + column
             else:

@@ -44,13 +44,13 @@ class HistoryBlock:
     missing. scale: 0 while all known usage is 0. throttled_utilization: the lowest utilization of each day at
     which demand was throttled, at index `day % CEILING_DAYS`; 0 if no demand was served then, NaN if none was
     throttled.
-    through: the newest bin of the block. id: `Key.id` as a number, or NO_ID. created: the minute when the
+    last_bin: the newest bin of the block. id: `Key.id` as a number, or NO_ID. created: the minute when the
     resource was created, or NEVER. seen: the newest bin in which the series existed. is_read: the usage
     before the series was discovered was read from CloudWatch, or cannot be read. lock: held while the arrays
     change, and while a thread copies them.
     """
 
-    through: int
+    last_bin: int
     usage: Halves = field(default_factory=lambda: _missing_numbers(BINS))
     throttled_utilization: Halves = field(default_factory=lambda: _missing_numbers(CEILING_DAYS))
     scale: Floats = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.float32))
@@ -60,38 +60,39 @@ class HistoryBlock:
     is_read: Flags = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.bool_))
     lock: Lock = field(default_factory=Lock)
 
-    def advance(self, through: int) -> None:
+    def advance(self, last_bin: int) -> None:
         """Move the end of the fortnight to another bin; the bins in between are missing.
 
         An earlier bin means that the clock was ahead: later bins are discarded. If more bins are missing than
         the rings contain, for example after the machine slept, the past of all series has to be read again.
         """
         with self.lock:
-            last = max(self.through, through)
-            first = max(min(self.through, through) + 1, last - BINS + 1)
+            last = max(self.last_bin, last_bin)
+            first = max(min(self.last_bin, last_bin) + 1, last - BINS + 1)
             self.usage[np.arange(first, last + 1) % BINS] = np.nan
             last_day = last // BINS_PER_DAY
             days = np.arange(
-                max(min(self.through, through) // BINS_PER_DAY + 1, last_day - CEILING_DAYS + 1), last_day + 1
+                max(min(self.last_bin, last_bin) // BINS_PER_DAY + 1, last_day - CEILING_DAYS + 1),
+                last_day + 1,
             )
             self.throttled_utilization[days % CEILING_DAYS] = np.nan
-            if abs(self.through - through) > REFILLED_BINS:
+            if abs(self.last_bin - last_bin) > REFILLED_BINS:
                 self.is_read[:] = False
-            np.minimum(self.seen, through, out=self.seen)
-            self.through = through
+            np.minimum(self.seen, last_bin, out=self.seen)
+            self.last_bin = last_bin
 
     def begin(self, column: int, series_id: int, created: int) -> None:
         """Assign a column to a series without known usage."""
         with self.lock:
             self.usage[:, column] = self.throttled_utilization[:, column] = np.nan
             self.scale[column], self.is_read[column] = 0, False
-            self.id[column], self.created[column], self.seen[column] = series_id, created, self.through
+            self.id[column], self.created[column], self.seen[column] = series_id, created, self.last_bin
 
     def recreate(self, column: int, created: int) -> None:
         """Discard the usage before a resource was created: a former resource of the same name caused it."""
         with self.lock:
             first = -(-created // BIN_MINUTES)
-            bins = np.arange(self.through - BINS + 1, self.through + 1)
+            bins = np.arange(self.last_bin - BINS + 1, self.last_bin + 1)
             self.usage[bins[bins < first] % BINS, column] = np.nan
             if self.created[column] != NEVER:
                 self.throttled_utilization[:, column] = np.nan
@@ -105,7 +106,7 @@ class HistoryBlock:
         out.
         """
         bins = np.arange(first, first + len(usage))
-        is_stored = (bins <= self.through) & (bins > self.through - BINS)
+        is_stored = (bins <= self.last_bin) & (bins > self.last_bin - BINS)
         positions, usage = bins[is_stored] % BINS, usage[is_stored]
         usage = np.where(np.isfinite(usage), usage, np.nan)
         with self.lock:
@@ -122,14 +123,14 @@ class HistoryBlock:
 
     def note_throttling(self, columns: Indices, day: int, utilization: Floats) -> None:
         """Note the lowest utilization at which demand was throttled on a day; NaN if none was throttled."""
-        if self.through // BINS_PER_DAY - CEILING_DAYS < day <= self.through // BINS_PER_DAY:
+        if self.last_bin // BINS_PER_DAY - CEILING_DAYS < day <= self.last_bin // BINS_PER_DAY:
             with self.lock:
                 lowest = self.throttled_utilization[day % CEILING_DAYS]
                 lowest[columns] = np.fmin(lowest[columns], utilization.astype(np.float16))
 
     def recent(self) -> Halves:
         """Return the usage of the fortnight, [bin, series], the oldest bin first, divided by `scale`."""
-        split = (self.through + 1) % BINS
+        split = (self.last_bin + 1) % BINS
         return np.concatenate([self.usage[split:], self.usage[:split]])
 
     @property
@@ -147,7 +148,7 @@ class HistoryBlock:
     def usage_of(self, columns: Indices) -> tuple[Floats, int]:
         """Return the usage of some series, [bin, series], at `bin % BINS`, and the newest bin."""
         with self.lock:
-            return self.usage[:, columns].astype(np.float32) * self._divisor[columns], self.through
+            return self.usage[:, columns].astype(np.float32) * self._divisor[columns], self.last_bin
 
     def stored_numbers(self, columns: Indices) -> tuple[Halves, Floats]:
         """Return the stored numbers of some series, [bin, series], at `bin % BINS`, and scales (1 for 0)."""
@@ -207,14 +208,14 @@ class HistoryBlock:
         )
 
     def to_bytes(self) -> tuple[int, bytes]:
-        """Return `through` and the content of all arrays, copied at one moment."""
+        """Return `last_bin` and the content of all arrays, copied at one moment."""
         with self.lock:
-            return self.through, b"".join(array.tobytes() for array in self._arrays)
+            return self.last_bin, b"".join(array.tobytes() for array in self._arrays)
 
     @classmethod
-    def from_bytes(cls, through: int, content: bytes) -> Self:
+    def from_bytes(cls, last_bin: int, content: bytes) -> Self:
         """Return the block that `to_bytes` returned. Raises ValueError if the content has another length."""
-        block, start = cls(through), 0
+        block, start = cls(last_bin), 0
         if len(content) != block.size_in_file:
             raise ValueError(f"a block has {block.size_in_file} bytes, found {len(content)}")
         for array in block._arrays:

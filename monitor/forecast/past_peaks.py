@@ -35,12 +35,12 @@ class PastPeaks:
         minutes, p99 = np.full(ids.size, NEVER, np.int32), np.full(ids.size, np.nan, np.float32)
         known_bins = np.zeros(ids.size, np.int32)
         for block, block_slots, columns in self._by_block(ids, slots.astype(np.int32)):
-            usage, through = block.usage_of(columns)
+            usage, last_bin = block.usage_of(columns)
             has_past = np.isfinite(usage).any(axis=0)
             if has_past.any():
                 known_usage, known_slots = usage[:, has_past], block_slots[has_past]
                 peak_index = np.where(np.isnan(known_usage), -np.inf, known_usage).argmax(axis=0)
-                minutes[known_slots] = (through - (through - peak_index) % BINS) * BIN_MINUTES
+                minutes[known_slots] = (last_bin - (last_bin - peak_index) % BINS) * BIN_MINUTES
                 known_bins[known_slots] = np.isfinite(known_usage).sum(axis=0)
                 p99[known_slots] = np.nanpercentile(known_usage, 99, axis=0)
         return PeakMoments(minutes[slots], p99[slots], known_bins[slots])

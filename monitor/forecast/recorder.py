@@ -39,17 +39,17 @@ class Recorder:
 
     async def bind(self, now: int) -> None:
         """Give a row to each series that can be forecast, at the minute `now`. Other tasks run meanwhile."""
-        fleet, through = self._fleet, now // BIN_MINUTES - 1
+        fleet, last_bin = self._fleet, now // BIN_MINUTES - 1
         slots = self._forecastable()
         rows = np.full(fleet.size, NO_ROW, np.int32)
         known_slots = slots[slots < self.rows.size]
         rows[known_slots] = self.rows[known_slots]
-        confirmed = self.history.confirm(rows[slots], fleet.id[slots], fleet.created[slots], through)
+        confirmed = self.history.confirm(rows[slots], fleet.id[slots], fleet.created[slots], last_bin)
         rows[slots[~confirmed]] = NO_ROW
         self.rows = rows
         async for slot in cooperative_iter(slots[~confirmed].tolist()):
             if fleet.group[slot] >= 0:
-                row = self.history.row(int(fleet.id[slot]), int(fleet.created[slot]), through)
+                row = self.history.row(int(fleet.id[slot]), int(fleet.created[slot]), last_bin)
                 rows[slot] = NO_ROW if row is None else row
                 self._warn_once(row is None)
         if (rows[slots[~confirmed]] != NO_ROW).any():

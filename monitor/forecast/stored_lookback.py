@@ -29,7 +29,10 @@ MAX_RUNS = 5 * MAX_STORED_EPISODES  # the most runs from which episodes are made
 
 
 class BlockRuns(NamedTuple):
-    """The runs of bins in which a block's series were near their limits. known_bins: how many are known."""
+    """The runs of bins in which a block's series were near their limits.
+
+    known_bins: the number of bins with known usage, of all the block's series together.
+    """
 
     runs: list[NearRun]
     known_bins: int
@@ -40,15 +43,15 @@ async def stored_lookback(
 ) -> StoredLookback:
     """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
     fleet_snapshot, runs, known_bins, series_count = snapshot(), list[NearRun](), 0, 0
-    bins, through = min(days * BINS_PER_DAY, BINS), 0
+    bins, last_bin = min(days * BINS_PER_DAY, BINS), 0  # the number of bins, and the newest bin
     for block, slots, columns in recorder.by_block(np.arange(fleet_snapshot.series.size, dtype=np.int32)):
         near_from = _near_from(fleet_snapshot, slots)
         block_runs = await asyncio.to_thread(_runs_of, block, columns, slots, near_from, bins)
         runs += block_runs.runs[: MAX_RUNS - len(runs)]
         known_bins += block_runs.known_bins
-        series_count, through = series_count + slots.size, max(through, block.through)
+        series_count, last_bin = series_count + slots.size, max(last_bin, block.last_bin)
     newest = int(fleet_snapshot.minute.max(initial=0)) + 1
-    minutes = range((through + 1 - bins) * BIN_MINUTES, max((through + 1) * BIN_MINUTES, newest))
+    minutes = range((last_bin + 1 - bins) * BIN_MINUTES, max((last_bin + 1) * BIN_MINUTES, newest))
     notices = [
         notice
         for notice in reversed(await journal.history(None, MAX_NOTICES))
@@ -77,9 +80,9 @@ def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, near_from: Floa
     """Return the runs of some series in the newest `bins` of a block. near_from: see `_near_from`."""
     with block.lock:
         usage = block.recent()[-bins:, columns].astype(np.float32)
-        scale, through = block.scale[columns], block.through
+        scale, last_bin = block.scale[columns], block.last_bin
     usage *= np.where(scale > 0, scale, np.float32(1))
-    runs = [*near_runs(slots.tolist(), usage, near_from, through + 1 - bins)]
+    runs = [*near_runs(slots.tolist(), usage, near_from, last_bin + 1 - bins)]
     return BlockRuns(runs, int(np.isfinite(usage).sum()))
 
 

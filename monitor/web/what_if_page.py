@@ -25,7 +25,7 @@ from monitor.what_if.words import (
 
 WHAT_IF_PATH = "/what-if"
 FACTORS = ("1.2", "1.5", "2", "3", "5", "10")
-# The factors of the steps of the slider; on a lane, their distances are nearly equal, too.
+# The factor at each step of the slider; nearly evenly spaced on a lane, which is logarithmic.
 SLIDER = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.7, 3, 3.3, 3.6, 4, 4.5, 5, 5.5, 6, 7, 8, 9, 10)
 # The lanes of an answer end at the lowest of these factors that is not below the asked factor.
 LANE_ENDS = (10.0, 100.0, 1000.0)
@@ -60,7 +60,7 @@ class Lane:
 
     @property
     def beyond(self) -> float:
-        """The distance from the breaking factor to a higher asked factor, in percent; 0 for a lower one."""
+        """How far the asked factor is beyond the breaking factor, in percent of the lane; 0 if not beyond."""
         return max(self.asked - self.breaks, 0.0)
 
 
@@ -149,8 +149,8 @@ def commands(answer: Answer) -> Sequence[str]:
     return [*dict.fromkeys(command for command in (*increases, *changes) if command)]
 
 
-def known_regions(snapshot: Snapshot) -> Sequence[str]:
-    """Return the regions that may fail."""
+def region_options(snapshot: Snapshot) -> Sequence[str]:
+    """Return the regions that the form offers as the failing and the receiving region."""
     return sorted({group[1] for group in snapshot.groups} - {"global"})[:MAX_OPTIONS]
 
 
@@ -199,7 +199,7 @@ def question_variables(query: WhatIfQuery, snapshot: Snapshot, path_names: Seque
         "path_names": path_names[:MAX_OPTIONS],
         "path": WHAT_IF_PATH,
         "factors": FACTORS,
-        "regions": known_regions(snapshot),
+        "regions": region_options(snapshot),
         "max_listed": MAX_LISTED,
         "max_series": MAX_SERIES,
     }

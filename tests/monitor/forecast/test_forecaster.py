@@ -163,7 +163,7 @@ async def note_throttling(setup: Fortnight, *throttled: tuple[Series, float]) ->
     await recorder.record(setup.now)
     for series, utilization in throttled:
         block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
-        block.note_throttling(np.array([column]), block.through // BINS_PER_DAY, np.array([utilization]))
+        block.note_throttling(np.array([column]), block.last_bin // BINS_PER_DAY, np.array([utilization]))
 
 
 async def test_only_the_fullest_of_the_limits_that_share_throttled_demand_have_a_ceiling() -> None:

@@ -38,7 +38,7 @@ async def store_usage(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
     for name, usage in past.items():
         block, column = recorder.history.block_and_column(int(recorder.rows[slots[name]]))
         block.usage[:, column] = np.nan
-        block.put(np.array([column]), block.through - BINS + 1, usage.astype(np.float32)[:, None])
+        block.put(np.array([column]), block.last_bin - BINS + 1, usage.astype(np.float32)[:, None])
     return slots
 
 
@@ -51,10 +51,10 @@ async def test_the_peak_of_a_series_has_a_time_a_percentile_and_the_number_of_kn
         highest = peaks.highest(ids).usage
         assert highest[[slots["spike"], slots["recent"]]] == pytest.approx([90, 5])
         moments = peaks.peak_moments(ids, np.array([slots["recent"], slots["spike"]]))
-        through = setup.forecaster.recorder.history.blocks[0].through
+        last_bin = setup.forecaster.recorder.history.blocks[0].last_bin
         assert moments.minutes.tolist() == [
-            (through - 99) * BIN_MINUTES,
-            (through - BINS + 701) * BIN_MINUTES,
+            (last_bin - 99) * BIN_MINUTES,
+            (last_bin - BINS + 701) * BIN_MINUTES,
         ]
         assert moments.p99 == pytest.approx([5, 10])
         assert moments.bins.tolist() == [100, BINS]

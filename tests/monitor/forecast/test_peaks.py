@@ -23,7 +23,7 @@ async def recorder_of(usage: Array) -> Recorder:
     await recorder.record(NOW)
     block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
     columns = np.array([column], np.intp)
-    block.put(columns, block.through - len(usage) + 1, usage[:, None].astype(np.float32))
+    block.put(columns, block.last_bin - len(usage) + 1, usage[:, None].astype(np.float32))
     return recorder
 
 

@@ -101,8 +101,8 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
         block, column = forecaster.recorder.history.block_and_column(
             int(forecaster.recorder.rows[each_series.slot])
         )
-        demand, through = block.usage_of(np.array([column], np.intp))
-        bins = through + 1 - replay.quarter_hours.count + np.arange(replay.quarter_hours.count)
+        demand, last_bin = block.usage_of(np.array([column], np.intp))
+        bins = last_bin + 1 - replay.quarter_hours.count + np.arange(replay.quarter_hours.count)
         by_lookback_demand = replay.quarter_hours.demand[index]
         # The history has one scale for a series, so demand far below the highest is stored in coarser steps.
         step = np.nanmax(by_lookback_demand, initial=0) * SMALLEST_HALF

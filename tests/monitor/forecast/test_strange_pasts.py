@@ -88,13 +88,13 @@ async def test_a_series_removed_while_the_clock_was_ahead_is_forgotten_in_time()
     async with fortnight() as setup:
         series = setup.put("a", limit=79)
         await setup.read_past()
-        recorder, through = setup.forecaster.recorder, setup.now // 15 - 1
+        recorder, last_bin = setup.forecaster.recorder, setup.now // 15 - 1
         await recorder.record(setup.now + 30 * DAY_MINUTES)
         setup.fleet.drop(series.key)
         setup.fleet.reclaim()
         await recorder.record(setup.now)
         assert len(recorder.history) == 1
-        recorder.history.advance(through + RETAINED_BINS + 2)
+        recorder.history.advance(last_bin + RETAINED_BINS + 2)
         assert len(recorder.history) == 0
 
 

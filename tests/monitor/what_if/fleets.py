@@ -79,4 +79,4 @@ async def store_history(server: Server, *past: tuple[Series, Any], bins: int = B
     for series, usage in past:
         block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
         values = np.broadcast_to(np.asarray(usage, np.float32), (bins,))[:, None]
-        block.put(np.array([column]), block.through - bins + 1, values)
+        block.put(np.array([column]), block.last_bin - bins + 1, values)

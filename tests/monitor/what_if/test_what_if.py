@@ -54,8 +54,8 @@ async def test_series_are_ordered_by_the_factor_at_which_their_peak_reaches_the_
     assert (answer.total, answer.broken, answer.broken_now) == (3, 1, 0)
     assert first.peak == pytest.approx(80)
     assert first.p99 == pytest.approx(20)
-    through = server.forecaster.recorder.history.blocks[0].through
-    assert first.peak_at == (through - BINS + 1 + 600) * 15
+    last_bin = server.forecaster.recorder.history.blocks[0].last_bin
+    assert first.peak_at == (last_bin - BINS + 1 + 600) * 15
     assert first.basis is Basis.FORTNIGHT
     assert first.needed_limit == pytest.approx(80 * 1.3 / 0.55)
     assert second.remedy is None
@@ -117,7 +117,7 @@ async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server
     recorder = server.forecaster.recorder
     for series, utilization in (by_bytes, 0.8), (by_records, 0.18):
         block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
-        block.note_throttling(np.array([column]), block.through // BINS_PER_DAY, np.array([utilization]))
+        block.note_throttling(np.array([column]), block.last_bin // BINS_PER_DAY, np.array([utilization]))
     await server.forecaster.forecast_slots(np.array([by_bytes.slot, by_records.slot], np.int32))
     factors = {
         item.series.key.signal: item.breaking_factor for item in (await ask(server, traffic="2x")).items
