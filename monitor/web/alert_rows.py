@@ -52,7 +52,7 @@ class AlertTab(StrEnum):
 class AlertRow:
     """An alert as a row.
 
-    is_child: true if the row follows the row of its root, which inhibits the alert.
+    follows_root: true if the row follows the row of its root, which inhibits the alert.
     sign_zone: the zone whose sign is shown.
     sign_word: the word beside the sign: a zone, `forecast` or BLIND.
     throttled: the throttled demand in words; empty if there is none.
@@ -62,7 +62,7 @@ class AlertRow:
     """
 
     alert: FiringAlert
-    is_child: bool
+    follows_root: bool
     name: str
     sign_zone: str
     sign_word: str
@@ -85,14 +85,14 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class SeverityGroup:
-    """The rows of the root alerts of one severity, each followed by the rows of its children."""
+    """The rows of the root alerts of one severity, each followed by the rows of the alerts it inhibits."""
 
     severity: Severity
     meaning: str
     rows: Sequence[AlertRow]
 
 
-# The severity of the group, the alert, and whether it is a child.
+# The severity of the group, the alert, and whether it follows its root.
 OrderedAlert = tuple[Severity, FiringAlert, bool]
 
 
@@ -131,31 +131,31 @@ def _tab(alert: FiringAlert) -> AlertTab:
     return AlertTab.SILENCED if alert.silence else AlertTab.FIRING
 
 
-def roots_with_children(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
-    """Yield each alert with the severity of its group, and whether it is a child of the last root.
+def roots_with_inhibited(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
+    """Yield each alert with the severity of its group, and whether it follows its root.
 
-    The most severe roots come first; each root is followed by its children, the other alerts of this root.
+    The most severe roots come first; each root is followed by the alerts that it inhibits, some indirectly.
     """
     root_of = roots(alerts)
-    children: dict[str, list[FiringAlert]] = {}
+    inhibited_by: dict[str, list[FiringAlert]] = {}
     for alert in alerts:
         root = root_of[alert.notice.alert]
         if root is not alert:
-            children.setdefault(root.notice.alert, []).append(alert)
+            inhibited_by.setdefault(root.notice.alert, []).append(alert)
     root_alerts = [alert for alert in alerts if root_of[alert.notice.alert] is alert]
     for root in sorted(root_alerts, key=lambda alert: -alert.notice.severity.rank):
         yield root.notice.severity, root, False
-        for child in children.get(root.notice.alert, ()):
-            yield root.notice.severity, child, True
+        for inhibited in inhibited_by.get(root.notice.alert, ()):
+            yield root.notice.severity, inhibited, True
 
 
 def severity_groups(
     ordered: Iterable[OrderedAlert], make_row: Callable[[FiringAlert, bool], AlertRow]
 ) -> list[SeverityGroup]:
-    """Return ordered alerts as groups of rows. make_row: called with an alert and `is_child`."""
+    """Return ordered alerts as groups of rows. make_row: called with an alert and `follows_root`."""
     groups: dict[Severity, list[AlertRow]] = {}
-    for severity, alert, is_child in ordered:
-        groups.setdefault(severity, []).append(make_row(alert, is_child))
+    for severity, alert, follows_root in ordered:
+        groups.setdefault(severity, []).append(make_row(alert, follows_root))
     return [SeverityGroup(severity, MEANINGS[severity], rows) for severity, rows in groups.items()]
 
 
@@ -171,7 +171,7 @@ class AlertRows:
     receivers: AlertReceivers
     now: int
 
-    def row(self, alert: FiringAlert, is_child: bool) -> AlertRow:
+    def row(self, alert: FiringAlert, follows_root: bool) -> AlertRow:
         """Return the row of an alert."""
         notice, registry = alert.notice, self.engine.registry
         current = self._current(notice)
@@ -179,7 +179,7 @@ class AlertRows:
         sign_zone, sign_word = _sign(notice, current)
         return AlertRow(
             alert=alert,
-            is_child=is_child,
+            follows_root=follows_root,
             name=alert_name(notice, registry),
             sign_zone=sign_zone,
             sign_word=sign_word,

@@ -20,7 +20,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import Snapshot
 from monitor.notifiers.notice import Notice
 from monitor.web.alert_names import alert_name
-from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, roots_with_children, severity_groups
+from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, roots_with_inhibited, severity_groups
 from rules.alerts import AlertState
 from rules.band import Zone
 from rules.plurals import agreeing
@@ -166,13 +166,13 @@ class AlertsPage:
             int(time.time() // 60),
         )
         total = len(pending) if tab is AlertTab.PENDING else len(alerts)
-        ordered = await asyncio.to_thread(lambda: [*islice(roots_with_children(alerts), MAX_ROWS)])
+        ordered = await asyncio.to_thread(lambda: [*islice(roots_with_inhibited(alerts), MAX_ROWS)])
         groups = severity_groups(ordered, rows.row)
         content: dict[str, Any] = {
             "groups": groups,
             "total": total,
             "max_rows": MAX_ROWS,
-            "children": sum(row.is_child for group in groups for row in group.rows),
+            "inhibited_count": sum(row.follows_root for group in groups for row in group.rows),
         }
         if tab is AlertTab.SILENCED:
             content["silences"] = await self._silences()

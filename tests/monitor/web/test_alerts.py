@@ -16,7 +16,7 @@ from monitor.config.config import Config
 from monitor.notifiers.notice import Notice, NoticeKind, Notification, Severity
 from monitor.outbound.result import DeliveryResult, refused_result, retry_result
 from monitor.schema.types import ConfigContext
-from monitor.web.alert_rows import AlertTab, by_tab, roots_with_children
+from monitor.web.alert_rows import AlertTab, by_tab, roots_with_inhibited
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.alerting.pending import notice as numbered_notice
@@ -67,20 +67,22 @@ def test_each_alert_is_in_one_tab_and_an_inhibited_alert_is_with_the_alert_that_
     alerts = [
         cause,
         acknowledged,
-        firing_alert("child", inhibited_by=cause),
-        firing_alert("child of acked", inhibited_by=acknowledged),
-        firing_alert("grandchild", inhibited_by=firing_alert("child of acked", inhibited_by=acknowledged)),
+        firing_alert("inhibited", inhibited_by=cause),
+        firing_alert("inhibited by acked", inhibited_by=acknowledged),
+        firing_alert(
+            "inhibited by both", inhibited_by=firing_alert("inhibited by acked", inhibited_by=acknowledged)
+        ),
         firing_alert("silenced", silenced=True),
         firing_alert("acked itself", inhibited_by=cause, acknowledged=Severity.WARNING),
         firing_alert("orphan", inhibited_by=firing_alert("gone")),
     ]
     assert tabs(alerts) == {
         "cause": "",
-        "child": "",
+        "inhibited": "",
         "orphan": "",
         "acked": "acknowledged",
-        "child of acked": "acknowledged",
-        "grandchild": "acknowledged",
+        "inhibited by acked": "acknowledged",
+        "inhibited by both": "acknowledged",
         "acked itself": "acknowledged",
         "silenced": "silenced",
     }
@@ -103,15 +105,16 @@ def test_the_most_severe_alerts_come_first_each_followed_by_the_alerts_it_inhibi
     alerts = [
         cause,
         firing_alert("info", Severity.INFO),
-        firing_alert("child", Severity.CRITICAL, inhibited_by=cause),
+        firing_alert("inhibited", Severity.CRITICAL, inhibited_by=cause),
         worse,
     ]
     assert [
-        (severity.value, alert.notice.alert, child) for severity, alert, child in roots_with_children(alerts)
+        (severity.value, alert.notice.alert, follows)
+        for severity, alert, follows in roots_with_inhibited(alerts)
     ] == [
         ("critical", "worse", False),
         ("warning", "cause", False),
-        ("warning", "child", True),
+        ("warning", "inhibited", True),
         ("info", "info", False),
     ]
 
