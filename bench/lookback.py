@@ -41,11 +41,11 @@ def main(series: int, days: int) -> None:
                 rows_of_metric = np.array(
                     [rows[metric_query(metric.of(StreamName=name))] for name in names], np.int32
                 )
-                every_minute = np.tile(
+                point_minutes = np.tile(
                     np.arange(minutes.start, minutes.stop, dtype=np.int32), rows_of_metric.size
                 )
-                every_row = rows_of_metric.repeat(len(minutes))
-                file.write(rows_of_metric, (every_row, every_minute, values.ravel()))
+                point_rows = rows_of_metric.repeat(len(minutes))
+                file.write(rows_of_metric, (point_rows, point_minutes, values.ravel()))
         stored = time.process_time()
         slots = np.array([entry.slot for entry in added], np.int32)
         judging = Judging([Way.in_force(fleet, "")], lambda _, rule: Rule(rule).severity, batch_minutes(60))

@@ -89,7 +89,7 @@ async def write(fleet: Fleet, minutes: range) -> None:
         values = rng.uniform(0, 2e7, rows.size * every_minute.size).astype(np.float32)
         values[np.repeat(rows % 2 == 1, every_minute.size)] = 0  # throttled demand
         fleet.rings.write(
-            rows.repeat(every_minute.size), np.tile(every_minute, rows.size), values, marked_next=True
+            rows.repeat(every_minute.size), np.tile(every_minute, rows.size), values, mark_read_follows=True
         )
         fleet.rings.mark_read(rows, minutes.stop - 1)
         await asyncio.sleep(0)

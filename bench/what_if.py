@@ -58,7 +58,7 @@ def throttle(fleet: Fleet, minute: int) -> None:
     formulas = map(fleet.throttled.get, range(0, fleet.size, THROTTLED_DISTANCE))
     rows = np.array([formula.rows[0] for formula in formulas if formula], np.int32)
     minutes, requests = np.full(rows.size, minute, np.int32), np.full(rows.size, 6000, np.float32)
-    fleet.rings.write(rows, minutes, requests, marked_next=True)
+    fleet.rings.write(rows, minutes, requests, mark_read_follows=True)
 
 
 async def ask(client: httpx.AsyncClient, question: WhatIfQuery) -> None:

@@ -28,13 +28,13 @@ class Rings(RingColumns):
         # By namespace: its rows that are zero when absent, and the layout for which they were looked up.
         self._zero_rows: dict[int, tuple[int, Ints]] = {}
 
-    def write(self, rows: Ints, minutes: Ints, values: Floats, marked_next: bool = False) -> int:
+    def write(self, rows: Ints, minutes: Ints, values: Floats, mark_read_follows: bool = False) -> int:
         """Write points in any order; return the number of points that were too old or not finite.
 
-        marked_next: `mark_read` of all these rows follows at once and updates the derived columns.
+        mark_read_follows: `mark_read` of all these rows follows at once and updates the derived columns.
         """
         usable_count, touched, _ = self._write(rows, minutes, values, by_stream=False)
-        if not marked_next:
+        if not mark_read_follows:
             self._derive(touched)
         return rows.size - usable_count
 

@@ -250,10 +250,10 @@ class PastReader:
         fleet, recorder = self._fleet, self._recorder
         starts = np.arange(minutes.start, minutes.stop, POINT_MINUTES, dtype=np.int32)
         past = PastRings(fleet.rings, minutes.start, points)
-        every_slot, every_minute = np.tile(slots, starts.size), np.repeat(starts, slots.size)
-        usage = fleet.usages.at(past, every_slot, every_minute)
-        usage[every_minute < fleet.created[every_slot]] = np.nan
-        usage *= 1 + throttled_per_served(fleet, past, every_slot, every_minute)
+        sample_slots, sample_minutes = np.tile(slots, starts.size), np.repeat(starts, slots.size)
+        usage = fleet.usages.at(past, sample_slots, sample_minutes)
+        usage[sample_minutes < fleet.created[sample_slots]] = np.nan
+        usage *= 1 + throttled_per_served(fleet, past, sample_slots, sample_minutes)
         by_bin = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
         highest: Floats = np.fmax.reduce(by_bin, axis=1)
         for index, slot in enumerate(slots.tolist()):

@@ -114,9 +114,9 @@ class Recorder:
         slots, columns = slots[is_same], columns[is_same]
         end = now // BIN_MINUTES * BIN_MINUTES
         minutes = np.arange(end - RECORDED_BINS * BIN_MINUTES, end, dtype=np.int32)
-        every_slot, every_minute = np.tile(slots, minutes.size), np.repeat(minutes, slots.size)
-        judged = self._fleet.judged_at(every_slot, every_minute)
-        demand = demand_of(self._fleet, every_slot, every_minute, judged)
+        sample_slots, sample_minutes = np.tile(slots, minutes.size), np.repeat(minutes, slots.size)
+        judged = self._fleet.judged_at(sample_slots, sample_minutes)
+        demand = demand_of(self._fleet, sample_slots, sample_minutes, judged)
         highest, whole = highest_by_bin(demand.reshape(-1, slots.size), are_peaks(self._fleet, slots))
         block.put(columns, int(minutes[0]) // BIN_MINUTES, highest, whole)
         utilizations = throttled_utilization(judged).reshape(-1, slots.size)

@@ -19,7 +19,8 @@ from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 from rules.arrays import Ints
 
 SERIES_AT_ONCE = 2048
-# The last minutes of a chunk are judged with the next chunk, whose points prove which absent points mean 0.
+# The last minutes of a chunk are judged with the next chunk: only later points tell whether a missing point
+# means 0 or is unknown.
 MINUTES_PROVEN_LATER = 30
 
 ReportProgress = Callable[[int, int], None]
@@ -32,7 +33,7 @@ class Judging:
     ways: the sets of bands and durations to compare; notices are found for each. Episodes and forecasts are
     found for the first set, which is the configured one. severity_of: returns the severity of a rule's alert
     on a series. batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`).
-    has_ceilings: see `QuarterHours`.
+    has_ceilings: whether to find the lowest utilization at which demand was throttled (see `QuarterHours`).
     """
 
     ways: Sequence[Way]
@@ -96,8 +97,8 @@ class Replay:
     def _write(self, number: int, minutes: range) -> None:
         """Write a chunk to the fleet, and mark each metric as read up to its last period that has ended."""
         rings, rows = self._fleet.rings, self._points.rows
-        point_rows, every_minute, values = rings.spread(*self._points.chunk(number))
-        rings.write(point_rows, every_minute, values, marked_next=True)
+        point_rows, point_minutes, values = rings.spread(*self._points.chunk(number))
+        rings.write(point_rows, point_minutes, values, mark_read_follows=True)
         periods = rings.period[rows].astype(np.int32)
         rings.mark_read(rows, minutes.stop // periods * periods - 1)
 
@@ -109,11 +110,11 @@ class Replay:
         minute_array = np.arange(minutes.start, minutes.stop, dtype=np.int32)
         for first in range(0, self._slots.size, SERIES_AT_ONCE):
             slots = self._slots[first : first + SERIES_AT_ONCE].astype(np.intp)
-            every_slot = slots.repeat(minute_array.size).astype(np.int32)
-            every_minute = np.tile(minute_array, slots.size)
-            judged = self._fleet.judged_at(every_slot, every_minute)
+            sample_slots = slots.repeat(minute_array.size).astype(np.int32)
+            sample_minutes = np.tile(minute_array, slots.size)
+            judged = self._fleet.judged_at(sample_slots, sample_minutes)
             self._episodes.add(slots, minutes, judged)
-            demand = demand_of(self._fleet, every_slot, every_minute, judged)
+            demand = demand_of(self._fleet, sample_slots, sample_minutes, judged)
             self.quarter_hours.add(first, minutes, judged, demand, self._peaks[first : first + slots.size])
         self._judged_until = until
 

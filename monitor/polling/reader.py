@@ -197,13 +197,14 @@ class MetricReader:
         in_range = (minutes >= request.minutes.start) & (minutes + period <= stop)
         with np.errstate(over="ignore"):  # values beyond float32 become infinite, and `write` discards them
             values_in_range = values[in_range].astype(np.float32)
-        point_rows, every_minute, every_value = rings.spread(
+        point_rows, point_minutes, point_values = rings.spread(
             rows.repeat(point_counts)[in_range], minutes[in_range].astype(np.int32), values_in_range
         )
-        last_minutes = slice(period - 1, None, period)  # the last minute of each point
-        self._observe_delays(point_rows[last_minutes], every_minute[last_minutes], every_value[last_minutes])
+        last = slice(period - 1, None, period)  # the last minute of each point
+        self._observe_delays(point_rows[last], point_minutes[last], point_values[last])
         rings.mark_requested(rows, stop - 1)
-        unusable_count = rings.write(point_rows, every_minute, every_value, marked_next=True) // period
+        unusable_minutes = rings.write(point_rows, point_minutes, point_values, mark_read_follows=True)
+        unusable_count = unusable_minutes // period
         out_of_range_count = int(np.count_nonzero(~in_range))
         self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable_count)
         self.cell.telemetry.decode_errors.labels("point").inc(unusable_count + out_of_range_count)

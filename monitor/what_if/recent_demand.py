@@ -53,9 +53,9 @@ def _slots_to_judge(snapshot: Snapshot, past: PastHighest) -> Indices:
 def _highest(fleet: Fleet, slots: Ints) -> tuple[Floats, Ints]:
     """Return the highest demand of each slot in the stored minutes, and its minute."""
     minutes = (fleet.minute[slots] - np.arange(WINDOW, dtype=np.int32)[:, None]).astype(np.int32)
-    every_slot, every_minute = np.tile(slots, WINDOW), minutes.ravel()
-    judged = fleet.judged_at(every_slot, every_minute)
-    demand = judged.usage * (1 + throttled_per_served(fleet, fleet.rings, every_slot, every_minute))
+    sample_slots, sample_minutes = np.tile(slots, WINDOW), minutes.ravel()
+    judged = fleet.judged_at(sample_slots, sample_minutes)
+    demand = judged.usage * (1 + throttled_per_served(fleet, fleet.rings, sample_slots, sample_minutes))
     demand = np.where(judged.bounded | ~np.isfinite(demand), -np.inf, demand).reshape(minutes.shape)
     peak_rows, columns = demand.argmax(axis=0), np.arange(slots.size)
     highest, is_known = demand[peak_rows, columns], np.isfinite(demand[peak_rows, columns])

@@ -133,7 +133,7 @@ class MonitoredFleet:
         if points_read:
             rows, minutes, values = zip(*points_read, strict=True)
             rows_and_minutes = np.array(rows, np.int32), np.array(minutes, np.int32)
-            self.fleet.rings.write(*rows_and_minutes, np.array(values, np.float32), marked_next=True)
+            self.fleet.rings.write(*rows_and_minutes, np.array(values, np.float32), mark_read_follows=True)
             self.fleet.rings.mark_read(*rows_and_minutes)
 
     def take_inventory(self, now: int) -> None:

@@ -201,7 +201,7 @@ class AlertingHarness:
         value_by_row.pop(None, None)
         if value_by_row:
             rows, values = np.array([*value_by_row], np.int32), np.array([*value_by_row.values()], np.float32)
-            self.fleet.rings.write(rows, np.full_like(rows, minute), values, marked_next=True)
+            self.fleet.rings.write(rows, np.full_like(rows, minute), values, mark_read_follows=True)
             self.fleet.rings.mark_read(rows, minute)
 
     async def process(self, seconds: float = 0) -> list[Notice]:
