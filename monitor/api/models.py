@@ -136,7 +136,7 @@ class SampleModel(ApiModel):
     excess: NumberOrNull = Field(
         description="The part of `saturation` that exceeds the tolerance, per second."
     )
-    doubted: bool = Field(
+    limit_doubted: bool = Field(
         description="True if the minute is not judged, because its usage proves the known limit outdated."
     )
 

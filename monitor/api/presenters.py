@@ -140,7 +140,7 @@ def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:
     end = last_read_minute(fleet, series)
     history = SeriesHistory.of(fleet, series, end)
     columns = history.usage, history.upper_bound, history.throttled, history.excess
-    doubted = history.doubted.tolist()
+    doubted = history.limit_doubted.tolist()
     for index in range(WINDOW if end > NEVER else 0):
         usage, upper_bound, throttled, excess = (_number(column[index]) for column in columns)
         yield models.SampleModel(
@@ -149,7 +149,7 @@ def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:
             upper_bound=upper_bound,
             saturation=throttled,
             excess=excess,
-            doubted=doubted[index],
+            limit_doubted=doubted[index],
         )
 
 

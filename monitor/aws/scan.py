@@ -63,10 +63,10 @@ class Scan:
     kinds and paths of resources that were deleted after they were listed. includes, has_own_limit,
     declared_quotas, quota_services_in_use, quota_services_with_approvals, reads_quotas_of: see
     `collectors.base.Aws`. use: whether the service is in use, which all scans of the service find out
-    together; None: it is taken to be in use. doubted: paths of resources that are read in any case, as their
-    limits may be wrong. below_band: paths of resources below their band, which are described less often.
-    waiting: paths of resources that wait for their turn to be read. known_series: the series that earlier
-    scans made; None: make all series.
+    together; None: it is taken to be in use. doubted_paths: paths of resources that are read in any case, as
+    their limits may be wrong. below_band: paths of resources below their band, which are described less
+    often. waiting: paths of resources that wait for their turn to be read. known_series: the series that
+    earlier scans made; None: make all series.
     """
 
     cell: Cell
@@ -80,7 +80,7 @@ class Scan:
     quota_services_with_approvals: Set[str] = frozenset()
     reads_quotas_of: Callable[[str], bool] = lambda service_code: True
     use: ServiceUse | None = None
-    doubted: Set[ResourcePath] = frozenset()
+    doubted_paths: Set[ResourcePath] = frozenset()
     below_band: Container[ResourcePath] = frozenset()
     waiting: set[ResourcePath] = field(default_factory=set)
     known_series: ScanMemory | None = None
@@ -149,9 +149,11 @@ class Scan:
         return await self._turns.read(key, read, self.now, every, self._urgency_of(resource))
 
     def _urgency_of(self, resource: Resource) -> Urgency:
-        """Return the urgency of a call: doubted resources, and their parents, are read at once."""
+        """Return the urgency of a call: at once for resources with a doubted limit, and for their parents."""
         path = resource.utf8_safe.path
-        if path in self.doubted or (path and any(path == doubted[: len(path)] for doubted in self.doubted)):
+        if path in self.doubted_paths or (
+            path and any(path == doubted[: len(path)] for doubted in self.doubted_paths)
+        ):
             return Urgency.AT_ONCE
         return Urgency.IN_TURN if path else Urgency.ALWAYS
 

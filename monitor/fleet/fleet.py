@@ -191,7 +191,7 @@ class Fleet(SeriesColumns):
                 names=series.names,
             )
             self.series[series.key] = self.by_slot[slot] = series
-        if self.doubted[slot] or slot in self.past_limits:
+        if self.limit_doubted[slot] or slot in self.past_limits:
             self._update_limit(series, bool(self.hard_limit[slot]), minute, is_new=False)
         self.confirmed[slot] = minute
         if usage is not None:
@@ -292,7 +292,7 @@ class Fleet(SeriesColumns):
         if before != limit and not (isnan(before) and isnan(limit)):
             self.read_limit[slot] = self.limit[slot] = limit
             self.limited_since[slot], self.exceeded[slot] = minute, False
-        elif self.doubted[slot] and settings.source in READ_SOURCES:
+        elif self.limit_doubted[slot] and settings.source in READ_SOURCES:
             self.exceeded[slot] |= self.minute[slot] >= self.limited_since[slot]
         self.hard_limit[slot] = hard_limit and settings.source is not LimitSource.OVERRIDE
 

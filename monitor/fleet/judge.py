@@ -81,7 +81,7 @@ def _stages(fleet: Fleet, now: int) -> Iterator[None]:
         "zone": zone,
         "seconds_to_exhaustion": seconds_to_exhaustion(fleet, samples, now),
         "idle": find_idle(fleet, zone, judged.throttled),
-        "doubted": judged.doubted,
+        "limit_doubted": judged.limit_doubted,
     }
     for name, column in columns.items():
         getattr(fleet, name)[:size] = column

@@ -22,8 +22,8 @@ class Judged:
     bounded: the usage is only known to be between `usage` and `upper_bound`. unjudged: where `bounded`, the
     bounds are shown but not judged, so that throttled demand alone is judged; without meaning elsewhere.
     throttled: refused or delayed demand per second. excess: `throttled`, but 0 where it is tolerated.
-    limit: the limit in force in that minute. low, high, near: the band. doubted: the usage proves that the
-    limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
+    limit: the limit in force in that minute. low, high, near: the band. limit_doubted: the usage proves that
+    the limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
     """
 
     usage: Floats
@@ -36,14 +36,14 @@ class Judged:
     near: Floats
     bounded: Flags
     unjudged: Flags
-    doubted: Flags
+    limit_doubted: Flags
     observable: Flags
 
     @cached_property
     def _ratio(self) -> Floats:
         """Usage divided by limit; NaN where the limit is doubted."""
         ratio = self.usage / self.limit
-        ratio[self.doubted] = NAN
+        ratio[self.limit_doubted] = NAN
         return ratio
 
     @property
@@ -88,8 +88,8 @@ class Judged:
             highest = self.upper_bound[bounded] / self.limit[bounded]
             edges = [edge[bounded] for edge in band]
             zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
-        indices = np.flatnonzero(~self.observable | self.doubted)
-        has_valid_bounds = self.bounded[indices] & ~self.unjudged[indices] & ~self.doubted[indices]
+        indices = np.flatnonzero(~self.observable | self.limit_doubted)
+        has_valid_bounds = self.bounded[indices] & ~self.unjudged[indices] & ~self.limit_doubted[indices]
         has_valid_bounds &= zone[indices] != Zone.STALE
         is_judged = has_valid_bounds | saturated[indices]
         zone[indices[~is_judged]] = Zone.UNOBSERVABLE
@@ -103,7 +103,7 @@ class Judged:
         ):
             for column in columns if unknown.size else ():
                 column[unknown] = NAN
-        self.doubted[usage] = False
+        self.limit_doubted[usage] = False
 
 
 def judged_at(
@@ -132,7 +132,7 @@ def judged_at(
         near=columns.near[slots],
         bounded=columns.bounded[slots],
         unjudged=columns.unjudged[slots],
-        doubted=_doubted(columns, slots, minutes, usage, limit),
+        limit_doubted=_doubted(columns, slots, minutes, usage, limit),
         observable=columns.observable[slots],
     )
 

@@ -32,7 +32,7 @@ NOT_THE_DEFAULT = Unobservable(
 
 def why_unobservable_now(fleet: Fleet, series: Series) -> Unobservable | None:
     """Return why a series is not judged now; None if it is judged."""
-    if series.unobservable is None and fleet.doubted[series.slot]:
+    if series.unobservable is None and fleet.limit_doubted[series.slot]:
         return LIMIT_CHANGED if series.settings.source in READ_SOURCES else NOT_THE_DEFAULT
     return series.unobservable
 
@@ -74,7 +74,7 @@ def doubted_paths(fleet: Fleet, slots: Indices) -> set[ResourcePath]:
 
 def _doubted_keys(fleet: Fleet, slots: Indices) -> Iterator[Key]:
     """Yield the keys of series that have a doubted limit which another scan can correct."""
-    for slot in slots[fleet.doubted[slots]].tolist():
+    for slot in slots[fleet.limit_doubted[slots]].tolist():
         series: Series | None = fleet.by_slot[slot]
         if series and series.settings.source in READ_SOURCES:
             yield series.key

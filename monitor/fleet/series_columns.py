@@ -44,8 +44,9 @@ class SeriesColumns(Columns):
     group: the index of the group in `Fleet.groups`.
     created: the minute when the resource was created, NEVER if unknown; samples before this minute belong to
     an earlier resource of the same name and are ignored.
-    limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
-    the last judgement, made of the sample of `minute`. doubted: usage proves that the limit is outdated.
+    limit, usage, upper_bound, utilization, saturation, minute, zone, idle, limit_doubted,
+    seconds_to_exhaustion: the last judgement, made of the sample of `minute`. limit_doubted: usage proves
+    that the limit is outdated.
     rises, rises_from, rises_through: the highest rise of the usage within each horizon, and the first and
     last minute of the samples searched for rises (see `monitor.planning.rises`). near_upper_edge_at: the last
     minute in which the usage was near the upper edge of the band. cadence: the planned minutes between two
@@ -98,7 +99,7 @@ class SeriesColumns(Columns):
         "minute": (np.int32, NEVER),
         "zone": (np.int8, Zone.STALE),
         "idle": (np.bool_, False),
-        "doubted": (np.bool_, False),
+        "limit_doubted": (np.bool_, False),
         "seconds_to_exhaustion": (np.float32, np.nan),
         "rises": (np.float32, 0.0, RISE_HORIZON_COUNT),
         "rises_from": (np.int32, NEVER),
@@ -149,7 +150,7 @@ class SeriesColumns(Columns):
     minute: Ints
     zone: Int8s
     idle: Flags
-    doubted: Flags
+    limit_doubted: Flags
     seconds_to_exhaustion: Floats
     rises: Floats
     rises_from: Ints

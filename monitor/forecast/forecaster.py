@@ -193,7 +193,7 @@ class Forecaster:
 
     def _limits(self, slots: Ints | slice) -> Floats:
         """Return the limits of series; NaN where usage proves that the limit is outdated."""
-        return np.where(self._fleet.doubted[slots], np.float32(np.nan), self._fleet.limit[slots])
+        return np.where(self._fleet.limit_doubted[slots], np.float32(np.nan), self._fleet.limit[slots])
 
     def _is_at_limit(self, slots: Ints | slice) -> Flags:
         """Return which series are at the limit, or at the effective ceiling, in their newest sample."""

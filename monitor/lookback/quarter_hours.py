@@ -56,9 +56,8 @@ class QuarterHours:
         if not self._has_ceilings:
             lowest_throttled[:] = np.nan
         last_minutes = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
-        limit, near_edge = by_series(judged.limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
-        doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarter_hours][:, last_minutes]
-        limit = np.where(doubted, np.float32(np.nan), limit)
+        known_limit = np.where(judged.limit_doubted, np.float32(np.nan), judged.limit)
+        limit, near_edge = by_series(known_limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
         for index in range(count):
             quarter_hour = first_added + index
             ceiling = self._ceiling(series, quarter_hour, lowest_throttled[:, index])

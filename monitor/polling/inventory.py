@@ -188,7 +188,7 @@ class Inventory:
             quota_services_with_approvals=self.quotas.approved_services,
             reads_quotas_of=self._reads_quotas_of,
             use=use,
-            doubted=doubted,
+            doubted_paths=doubted,
             below_band=below_band,
         )
 

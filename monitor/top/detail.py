@@ -57,7 +57,7 @@ class SeriesDetail:
         end = max([int(self.fetched_at // 60), *(_minute(sample.minute) for sample in model.history[-1:])])
         usage, upper_bound, throttled, excess, doubted = (
             _column(model.history, name, end)
-            for name in ("usage", "upper_bound", "saturation", "excess", "doubted")
+            for name in ("usage", "upper_bound", "saturation", "excess", "limit_doubted")
         )
         edges = model.band.model_dump().items()
         band: dict[str, Any] = {name: np.full(WINDOW, edge, np.float32) for name, edge in edges}
@@ -71,7 +71,7 @@ class SeriesDetail:
             **band,
             bounded=np.full(WINDOW, model.bounded),
             unjudged=np.full(WINDOW, model.unjudged),
-            doubted=doubted > 0,
+            limit_doubted=doubted > 0,
             observable=np.full(WINDOW, model.unobservable is None or bool((doubted > 0).any())),
         )
 

@@ -281,9 +281,9 @@ async def test_a_series_has_the_samples_of_its_last_three_hours(
     first, *_, sampled, last = detail["history"]
     assert first["minute"] == "2027-01-15T04:59:00Z"
     usage = pytest.approx(950.0)
-    numbers = {"usage": usage, "upper_bound": None, "saturation": 0.0, "excess": 0.0, "doubted": False}
+    numbers = {"usage": usage, "upper_bound": None, "saturation": 0.0, "excess": 0.0, "limit_doubted": False}
     assert sampled == {"minute": "2027-01-15T07:57:00Z", **numbers}
-    assert last == {"minute": "2027-01-15T07:58:00Z", **dict.fromkeys(numbers), "doubted": False}
+    assert last == {"minute": "2027-01-15T07:58:00Z", **dict.fromkeys(numbers), "limit_doubted": False}
 
 
 async def test_a_series_has_its_earlier_limits(server: Server, client: httpx.AsyncClient) -> None:

@@ -83,7 +83,12 @@ def series_history(
     }
     columns: dict[str, Any] = {name: np.full(WINDOW, number, np.float32) for name, number in numbers.items()}
     return SeriesHistory(
-        **columns, bounded=all_false, unjudged=all_false, doubted=all_false, observable=~all_false, end=end
+        **columns,
+        bounded=all_false,
+        unjudged=all_false,
+        limit_doubted=all_false,
+        observable=~all_false,
+        end=end,
     )
 
 

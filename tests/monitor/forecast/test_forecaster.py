@@ -299,9 +299,9 @@ async def test_while_a_limit_is_doubted_there_is_no_forecast() -> None:
         series = setup.put("a", limit=79)
         await setup.read_past()
         assert np.isfinite(setup.probability(series)).all()
-        setup.fleet.doubted[series.slot] = True
+        setup.fleet.limit_doubted[series.slot] = True
         await setup.forecaster.follow_judgement()
         assert np.isnan(setup.probability(series)).all()
-        setup.fleet.doubted[series.slot] = False
+        setup.fleet.limit_doubted[series.slot] = False
         await setup.forecaster.follow_judgement()
         assert np.isfinite(setup.probability(series)).all()

@@ -101,7 +101,7 @@ async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_ba
         for key, series in fleet.series.items()
         if (key.signal, key.resource) == ("stream_write_bytes", "a")
     )
-    fleet.doubted[slot] = True
+    fleet.limit_doubted[slot] = True
     assert await inventories.run_and_list_described() == {"a"}
 
 

@@ -161,7 +161,7 @@ async def test_a_doubted_limit_is_read_again_before_the_turn_of_its_resource() -
     doubted = fake_account.fleet.series[
         Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", resource_of("d"))
     ]
-    fake_account.fleet.doubted[doubted.slot] = True
+    fake_account.fleet.limit_doubted[doubted.slot] = True
     fake_account.aws.calls.clear()
     shards["d"] = 4
     fake_account.aws.answers |= streams(**shards)

@@ -199,7 +199,7 @@ async def test_a_doubted_limit_that_is_read_again_unchanged_counts_as_exceeded()
     fleet = record_registrations(account)
     await account.run_inventory(collector_of([orders(hard_limit=True)]))
     slot = fleet.series_of("stream_write_bytes", "orders").slot
-    fleet.doubted[slot], fleet.minute[slot] = True, fleet.limited_since[slot]
+    fleet.limit_doubted[slot], fleet.minute[slot] = True, fleet.limited_since[slot]
     fleet.take_registered()
     await account.run_inventory(collector_of([orders(hard_limit=True)]))
     assert fleet.take_registered() == set()
