@@ -102,7 +102,7 @@ def _missing_file_problems(files: Files[Model], others: Collection[str], folder:
 
 
 def _signal_problems(declaration_files: Files[Declaration], entry_files: Files[Service]) -> Iterator[str]:
-    """Yield the contradictions between the two files of a service: in signals, and in rules about metrics."""
+    """Yield the contradictions between the two files of a service: in signals, and in `bounded_by`."""
     for name in declaration_files.keys() & entry_files.keys():
         declaration, entry = declaration_files[name], entry_files[name]
         if declaration.model and entry.model:
@@ -144,7 +144,7 @@ def _known_placeholders(declaration: Declaration, signal: Signal) -> frozenset[s
 
 
 def _bound_problems(declaration: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
-    """Yield a problem for each rule about aggregates that does not fit the metrics of the declaration."""
+    """Yield the problems of the entries of `bounded_by` that do not fit the metrics of the declaration."""
     metrics = [declaration.metric(key) for key in declaration.metrics]
     for number, bound in enumerate(entry.bounded_by):
         for problem in bound_problems(bound, metrics):

@@ -1,8 +1,9 @@
 """The time until a budget that drains, such as burst credits, is exhausted at its present rate.
 
 The rate is the median of the slopes from each sample of the first half of the last hour to its counterpart in
-the second half (Theil's incomplete method), so that single outliers do not move it. A budget that no longer
-drains, by the same rate of the last 20 minutes, has no time to exhaustion. All series are computed at once.
+the second half (Theil's incomplete method), so that single outliers do not move it. If the rate computed in
+the same way from the last 20 minutes is 0 or negative, the budget no longer drains, and there is no time to
+exhaustion. All series are computed at once.
 """
 
 from typing import NamedTuple
@@ -20,7 +21,10 @@ MAX_EXHAUSTION = 7 * 86400  # seconds; the rate of an hour says nothing about a 
 
 
 class NewestSamples(NamedTuple):
-    """The newest sample of each series, as judged; NaN where it is stale or must not be judged."""
+    """The newest sample of each series, with the limit of its minute; NaN where it is stale.
+
+    utilization: also NaN where the usage is only bounded or the limit is doubted.
+    """
 
     minutes: Ints
     usage: Floats

@@ -52,7 +52,7 @@ class SeriesHistory(Judged):
         ]
 
     def since(self, zone: Zone) -> int | None:
-        """Return the minute since which the series has been in the zone; None if in all known minutes.
+        """Return the minute since which the series has been in the zone; None if it was in all known minutes.
 
         For zones above the band, minutes in a worse zone count as well.
         """
@@ -62,8 +62,9 @@ class SeriesHistory(Judged):
     @cached_property
     def zones(self) -> Zones:
         """The zone in each minute, with the throttled demand of recent minutes, as the judge exports it."""
-        # By minute: how many minutes up to it, and how many recent minutes up to it, have throttled demand.
+        # By minute: the throttled minutes from the start of the window up to it.
         throttled_count: Ints = np.cumsum(self.excess > 0, dtype=np.int32)
+        # By minute: those of the last `recent_minutes` minutes up to it.
         recent_count: Ints = throttled_count.copy()
         recent_count[self.recent_minutes :] -= throttled_count[: -self.recent_minutes]
         return self.zone_of(recent_count > 0)

@@ -39,7 +39,7 @@ def source_rows(series: Series) -> list[LimitSourceRow]:
     rows = []
     other_state = SourceState.NONE  # UNUSED below the source that is in force
     for source in filter(partial(_is_possible, series), LimitSource):
-        is_in_force = settings.limit is not None and source is settings.limit.source
+        is_in_force = source is settings.source
         state = SourceState.IN_FORCE if is_in_force else other_state
         read_at = settings.limit.read_at if is_in_force and settings.limit else None
         rows.append(LimitSourceRow(_sentence(source), state, _value(series, source, is_in_force), read_at))

@@ -89,10 +89,10 @@ def environment() -> Environment:
         "rate": format_rate,
         "percent": format_percent,
         "time": time_element,
-        "clock_time": lambda seconds: Markup(
+        "clock_element": lambda seconds: Markup(
             '<span data-time="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%H:%M} UTC</span>'
         ).format(datetime.fromtimestamp(seconds, UTC)),
-        "clock": lambda seconds: f"{datetime.fromtimestamp(seconds, UTC):%H:%M} UTC",
+        "clock_text": lambda seconds: f"{datetime.fromtimestamp(seconds, UTC):%H:%M} UTC",
         "code_spans": code_spans,
         "duration": format_duration,
         "dollars": dollars,
