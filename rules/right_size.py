@@ -10,10 +10,10 @@ from rules.sizes import Size
 
 MIN_DAYS: Final = 7.0  # of history; with less, no size is advised
 MIN_KNOWN_SHARE: Final = 0.9  # share of the quarter-hours since the oldest known one that must be known
-# Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
-MIN_CEILING: Final = Band().low
+# Throttling at a lower utilization is caused not by the size, but by a hot key or a burst.
+MIN_CEILING: Final = Band().low  # see `Demand.ceiling`
 MAX_BELOW_EDGE: Final = 0.15  # utilization; half the width of the default band
-MAX_WEEKLY_GROWTH: Final = 1.0  # usage that has just begun, or was moved here, multiplies for some days only
+MAX_WEEKLY_GROWTH: Final = 1.0  # faster growth is that of new or moved usage, and does not last
 NO_CHANGE: Final = 1e-6  # relative difference below which two numbers of items are the same
 
 
@@ -29,7 +29,7 @@ class Advice(StrEnum):
 def target_utilization(band: Band) -> float:
     """Return the utilization to aim for: the middle of the band, at most MAX_BELOW_EDGE under its upper edge.
 
-    Without that maximum, a band that begins at 0 would double the capacity.
+    With the middle of the band alone, a band [0, high] would aim for high / 2, twice the needed capacity.
     """
     return max((band.low + band.high) / 2, band.high - MAX_BELOW_EDGE)
 
@@ -70,7 +70,7 @@ class Demand:
 
     @property
     def reason_not_lower(self) -> str:
-        """The reason, in words, why no smaller size can be advised; empty if throttling is no such reason."""
+        """Why no smaller size can be advised, in words; empty if throttling does not speak against one."""
         if not self.throttled_days:
             return ""
         if self.ceiling is None:
@@ -128,7 +128,8 @@ def right_size(
 
     bought: the present number of items. minimum: the items that the resource needs in any case. maximum: the
     most items that it may have; None without a maximum. A smaller size is advised only if all demands are
-    known and none needs the present size: a purchase that is busy by one limit is not idle.
+    known and none needs the present size: capacity that one signal uses well is not idle, even if the other
+    signals are below their bands.
     """
     reasons_unknown = [
         (demand.reason_unknown, index) for index, demand in enumerate(demands) if demand.reason_unknown
