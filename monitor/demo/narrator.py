@@ -22,7 +22,7 @@ CHECK_INTERVAL = 0.25  # seconds between two checks whether Headroom has seen a 
 LIMIT_READ_INTERVAL = 5.0  # seconds between two readings of a limit that is about to be raised
 SERVICE, SIGNAL = "kinesis", "stream_write_bytes"
 INDENT = " " * 9
-WHY_THEN = "CloudWatch counts by minutes of the clock: an alert ends after a whole minute within the limit."
+ALERT_END = "CloudWatch counts by minutes of the clock: an alert ends after a whole minute within the limit."
 
 
 @dataclass
@@ -51,11 +51,11 @@ class Narrator:
         self.out.flush()
         for scene, settings in SCENES.items():
             await self.clock.sleep(max(0.0, settings.after - self._elapsed()))
-            if settings.is_change:
+            if settings.changes_aws:  # it is announced first; what Headroom does, only when it was seen
                 await self._begin(scene)
                 self._say(settings.text)
             description = await self._wait_until_seen(scene)
-            if not settings.is_change:
+            if not settings.changes_aws:
                 self._say(settings.text)
             for line in description.splitlines():
                 self.out.write(f"{INDENT}{line}\n")
@@ -66,7 +66,7 @@ class Narrator:
         start = datetime.fromtimestamp(self.started, UTC).strftime("%H:%M:%S")
         wait = math.ceil(-self._elapsed())
         when = f"starts at {start} UTC, in {wait} s." if wait > 0 else f"started at {start} UTC."
-        return f"The story {when}\n{WHY_THEN}"
+        return f"The story {when}\n{ALERT_END}"
 
     async def _begin(self, scene: Scene) -> None:
         """Begin a scene, once the stream is in the fleet."""

@@ -31,22 +31,23 @@ class SceneSettings:
     """The time of a scene, and its text.
 
     after: the earliest time, in seconds from the start of the story; a scene also waits for the previous one.
-    text: the line in the terminal. is_change: true if something changes in the simulated AWS.
+    text: the line in the terminal. changes_aws: true if the scene changes the simulated AWS; false if it is
+    only what Headroom does.
     """
 
     after: float
     text: str
-    is_change: bool = False
+    changes_aws: bool = False
 
 
 SCENES: Mapping[Scene, SceneSettings] = {
-    Scene.RISE: SceneSettings(20, "The evening's sale begins, and writes rise.", is_change=True),
+    Scene.RISE: SceneSettings(20, "The evening's sale begins, and writes rise.", changes_aws=True),
     Scene.FORESEEN: SceneSettings(45, "Headroom foresees it, by the sales of the last fortnight:"),
     Scene.THROTTLED: SceneSettings(
-        75, "More is written than the shards take, and an operator lets AWS double them:", is_change=True
+        75, "More is written than the shards take, and an operator lets AWS double them:", changes_aws=True
     ),
     Scene.NOTIFIED: SceneSettings(90, "Headroom notifies the receiver:"),
-    Scene.RAISED: SceneSettings(110, "AWS has doubled the shards:", is_change=True),
+    Scene.RAISED: SceneSettings(110, "AWS has doubled the shards:", changes_aws=True),
     Scene.RESOLVED: SceneSettings(
         125, "A whole minute was within the new limit; Headroom notifies the receiver again:"
     ),

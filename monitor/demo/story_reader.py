@@ -88,7 +88,8 @@ class _RegionReader:
                 for name, observed in observed_by_name.items()
                 if name not in self._stories[file.name].stories
             ]
-        # The lowest limits first, so that all series of a shared metric are quiet.
+        # The first series to set a shared metric decides its value. The lowest limits are first, because a
+        # usage that is quiet for the lowest limit is quiet for the others, too.
         for series in sorted(quiet_series, key=lambda series: series.limit or ASSUMED_LIMIT):
             with suppress(InversionError):  # such a series has metrics without points
                 _set_metrics(series, book.values)

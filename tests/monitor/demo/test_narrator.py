@@ -103,7 +103,7 @@ async def test_the_scenes_are_told_in_order_however_long_headroom_takes_to_see_t
         started=0.0,
     )
     await narrator.tell()
-    assert headroom.begun_scenes == [scene for scene in SCENES if SCENES[scene].is_change]
+    assert headroom.begun_scenes == [scene for scene in SCENES if SCENES[scene].changes_aws]
     assert [*narrator.seen] == [*SCENES]
     times = np.array([*narrator.seen.values()])
     assert (times >= [settings.after for settings in SCENES.values()]).all()
