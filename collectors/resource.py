@@ -15,7 +15,7 @@ class Resource:
     ("orders", "shardId-000000000000"), which identify the resource among the resources of its kind; the path
     of the whole account is empty. names: a name for each id of the path, if any name differs from its id;
     otherwise empty. Names may change, and several resources may share a name. containing_paths: the paths of
-    further resources of its kind that it is a part of, as a prefix of keys is a part of all shorter prefixes.
+    the other resources of the same kind that contain it, as the prefix a/ contains the prefix a/b/.
     parent_kinds: the kinds of its parents, in the order of the path. zone: the Availability Zone; empty for a
     resource without one.
     """

@@ -14,9 +14,9 @@ def counted_series(
 ) -> Iterator[Observed]:
     """Yield the series of a count; none while either the count or its limit is unknown.
 
-    listed: the account's value of the quota, and the values that AWS applies to single resources. An owner
-    (a parent or an item) with a value of its own has a series of its own; of all other owners, the largest
-    is compared with the account's value.
+    listed: the account's value of the quota, and the values that AWS applies to single resources. An owner is
+    the parent of the counted items, or the item whose entries are counted. An owner with a value of its own
+    has a series of its own; of all other owners, the largest is compared with the account's value.
     """
     if count is None:
         return

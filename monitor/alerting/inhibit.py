@@ -16,8 +16,8 @@ from collectors.resource import ResourcePath
 from monitor.notifiers.notice import Notice, resource_of
 from rules.band import ZONES, Zone
 
-BLIND_SIGNAL = "blind"  # both the signal and the zone of alerts about blind spots
-FORECAST = "forecast"  # both the zone and the label `cause` of alerts about forecasts
+BLIND_SIGNAL = "blind"  # the label `signal` and the zone of alerts about blind spots
+FORECAST = "forecast"  # the label `cause` and the zone of alerts about forecasts
 NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
 
 MAX_CACHED_SIGNALS = 4096
@@ -52,8 +52,8 @@ def inhibiting_alerts(firing: Iterable[Notice], registry: Registry) -> dict[str,
     by its utilization.
 
     `covered_by`: the catalogue names a covering signal, which is read from the same metrics. An alert on the
-    covering signal, of the same resource or of a part of it, inhibits the alert on the covered signal if its
-    own zone is the same or worse. Neither alert needs to be saturated.
+    covering signal, of the same resource or of a part of it, inhibits the alert on the covered signal if the
+    zone of the covering alert is the same or worse. Neither alert needs to be saturated.
     """
     notices = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
     saturated = _saturated_alerts(notices, registry)

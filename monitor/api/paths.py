@@ -37,7 +37,8 @@ class PathLimitModel(ApiModel):
     )
     limit: NumberOrNull = Field(description="The limit in `unit`.")
     inferred: bool = Field(
-        description="True if `limit` is inferred: the usage at which demand was throttled in 14 days."
+        description="True if `limit` is inferred: the usage at which demand was throttled in the last 14 "
+        "days."
     )
     unit: str
     per_request: NumberOrNull = Field(description="The usage by one request at the entrance, in `unit`.")

@@ -41,8 +41,8 @@ def coverage(
     """List the quotas of the services in use: watched, or why not.
 
     A cost is the list price of a month: for requesting the metrics of a quota (API calls are free), or for
-    the AWS setting that makes the quota observable. If a cost is known only afterwards, the reason says what
-    it depends on.
+    the AWS setting that makes the quota observable. If a cost cannot be told in advance, the column `reason`
+    says what it depends on.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
     hour after the start. Failed reads are listed below the quotas.
     """

@@ -27,11 +27,11 @@ class HttpConnection(H11Protocol):
     """An HTTP/1.1 connection with timeouts, in seconds; a subclass may set other timeouts.
 
     head_timeout: the time until the client has sent the head of a request. It begins when the client
-    connects; for a later request, with the request's first byte. It also applies after a response, until the
-    client has sent the rest of the body. idle_timeout: the time from a response until the next request
-    begins. It is longer than a minute because load balancers and Prometheus, which scrapes once a minute,
-    reuse connections; otherwise they would open and encrypt a new connection each time. Idle connections are
-    closed when new connections need their place.
+    connects; for a later request, with the request's first byte. If a response was sent before the client had
+    sent the whole body, it also bounds the time until the rest has arrived. idle_timeout: the time from a
+    response until the next request begins. It is longer than a minute because load balancers and Prometheus,
+    which scrapes once a minute, reuse connections; otherwise they would open and encrypt a new connection
+    each time. Idle connections are closed when new connections need their place.
     body_timeout: the time until the client has sent the body; the handler may have a shorter timeout.
     write_timeout: the time until the client has read a part of the buffered response. slot: the connection's
     entry in the server's limiter, if any.
