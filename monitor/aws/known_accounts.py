@@ -44,7 +44,10 @@ class KnownAccounts:
         return cls(path)
 
     def listing_of(self, organization: Organization) -> OrganizationListing | None:
-        """Return the organization's last listing; None without one of its configured organizational units."""
+        """Return the organization's last listing.
+
+        None if there is none, or if it is of other organizational units than are configured now.
+        """
         listing = self._listings.get(organization.title)
         return listing if listing and listing.units == organization.organizational_units else None
 

@@ -195,7 +195,7 @@ def _alerted_with_severity(rule: Rule, signal: Signal) -> Iterator[tuple[str, Se
 def _idle(selector: str) -> str:
     """Return the query for series below the band, except those whose capacity another signal uses well.
 
-    That is a signal of the same purchase, such as the records of a stream whose bytes are below the band.
+    Both signals are of the same purchase, such as the bytes and the records of a stream.
     """
     busy = f"{MAX_OVER_PROCESSES} (headroom_idle{selector}) == 0"
     return f"{LAST_KNOWN}{selector} == {Zone.BELOW}\n  unless\n  {busy}"
