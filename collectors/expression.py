@@ -58,10 +58,7 @@ class _Parsed:
 
 
 class Expression:
-    """An expression.
-
-    It is parsed at its first use, which may raise ExpressionError, unless `parse_expression` has parsed it.
-    """
+    """An expression. Unless `parse_expression` parsed it, its first use may raise ExpressionError."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -401,8 +398,7 @@ def _occurrences(items: list[Any], item: Any) -> int:
 def epoch(time: Any) -> float | None:
     """Return a time as epoch seconds. time: a datetime of botocore, a text in ISO 8601, or epoch seconds.
 
-    Raises TypeError or ValueError for anything else, ArithmeticError for a time outside the range that the
-    platform's C functions support.
+    Raises TypeError or ValueError for anything else, ArithmeticError for a time out of range.
     """
     if isinstance(time, datetime | str):
         return epoch_seconds(time)

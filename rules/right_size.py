@@ -70,7 +70,7 @@ class Demand:
 
     @property
     def reason_not_lower(self) -> str:
-        """Why no smaller size can be advised, in words; empty if throttling does not speak against one."""
+        """The reason not to advise a smaller size, in words; empty if throttling gives none."""
         if not self.throttled_days:
             return ""
         if self.ceiling is None:

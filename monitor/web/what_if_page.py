@@ -60,7 +60,7 @@ class Lane:
 
     @property
     def beyond(self) -> float:
-        """How far the asked factor is beyond the breaking factor, in percent of the lane; 0 if not beyond."""
+        """The distance from the breaking factor to a higher asked factor, in percent of the lane; else 0."""
         return max(self.asked - self.breaks, 0.0)
 
 
