@@ -8,6 +8,7 @@ from monitor.lookback.episodes import Episode
 from monitor.lookback.quarter_hours import QuarterHours
 from rules.analogs import BIN_MINUTES, BINS_PER_DAY
 
+DAY_MINUTES = 24 * 60
 NAN = float("nan")
 DAYS = 14
 
@@ -17,7 +18,7 @@ def history(*peaks: float, base: float = 0.3) -> QuarterHours:
 
     Usage of 0.9 is near the limit. peaks: the highest usage of each day.
     """
-    quarter_hours = QuarterHours(np.array([7]), range(0, len(peaks) * BINS_PER_DAY))
+    quarter_hours = QuarterHours(np.array([7]), range(0, len(peaks) * DAY_MINUTES))
     hours = np.arange(quarter_hours.count) * BIN_MINUTES / 60 % 24
     shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
     height = np.repeat(np.array(peaks) - base, BINS_PER_DAY)
@@ -71,9 +72,7 @@ def test_a_series_far_from_its_limit_is_forecast_without_an_alarm() -> None:
 
 def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
     quarter_hours = history(*[0.97] * 5)
-    until_afternoon = QuarterHours(
-        quarter_hours.slots, range(0, int(4.7 * BINS_PER_DAY))
-    )  # to 16:48 of the last day
+    until_afternoon = QuarterHours(quarter_hours.slots, range(0, int(4.7 * DAY_MINUTES)))  # to 16:48
     until_afternoon.demand[:] = quarter_hours.demand[:, : until_afternoon.count]
     until_afternoon.target[:] = 0.9
     assert compare(until_afternoon).false_alarms == 0
