@@ -28,12 +28,14 @@ from tests.telemetries import Telemetries
 
 CELL = "123456789012", "eu-west-1"
 DAY_MINUTES = 24 * 60
+# Minutes by which `daily` is moved, so that it is as at 9 o'clock whenever a test runs.
+SHIFT = 9 * 60 - int(time.time() // 60)
 Array = np.ndarray[Any, Any]
 
 
 def daily(minute: int) -> float:
-    """A usage per minute that goes up and down once a day, from 20 to 80."""
-    return 50 - 30 * cos(2 * pi * (minute % DAY_MINUTES) / DAY_MINUTES)
+    """A usage per minute that goes from 20 to 80 and back once a day; it is 50, rising, at the start."""
+    return 50 - 30 * cos(2 * pi * ((minute + SHIFT) % DAY_MINUTES) / DAY_MINUTES)
 
 
 def metric(name: object, stat: str = "Sum", **options: Any) -> Metric:
