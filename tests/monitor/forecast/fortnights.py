@@ -172,5 +172,7 @@ async def fortnight(
             lambda: cell.clock.minute() * 60.0,
             lambda: {CELL: reader},
         )
-        yield Fortnight(fleet, server, reader, forecaster, telemetry)
-        await cell.close()
+        try:
+            yield Fortnight(fleet, server, reader, forecaster, telemetry)
+        finally:
+            await cell.close()
