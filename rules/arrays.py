@@ -21,7 +21,7 @@ ArrayNumber = TypeVar("ArrayNumber", bound=np.number)
 
 
 def distinct_values(numbers: npt.NDArray[ArrayNumber]) -> npt.NDArray[ArrayNumber]:
-    """Return each number once, ascending; NaN is no number.
+    """Return each number once, ascending. numbers: without NaN.
 
     `np.unique` without indices imports numpy's masked arrays, which take 1.6 MiB.
     """

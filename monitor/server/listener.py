@@ -6,7 +6,6 @@ connection, and without descriptors log a traceback each second.
 
 import asyncio
 import errno
-import os
 import select
 import socket
 import ssl
@@ -196,12 +195,13 @@ class HttpServer(uvicorn.Server):
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises OSError with the address when it is in use or not local."""
+    """Return a listening socket. Raises OSError with the address if it is in use, not local or unknown."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening_socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        # Python appends the address as a tuple. The number of an unknown host is none of `os.strerror`.
+        reason, _, _ = (error.strerror or str(error)).partition(" (while attempting")
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         raise OSError(error.errno, f"cannot listen on {address}: {reason}") from None
     # Accepted sockets inherit it: small responses are not delayed.
