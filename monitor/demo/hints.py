@@ -32,12 +32,16 @@ def hints(listen: str, receiver_address: str, config: Path, command: str) -> Ite
     base = f"http://{listen}"
     environment = " ".join(f"{name}={quote(value)}" for name, value in CREDENTIALS.items())
     file = quote(str(config))
+    pages = {
+        f"{base}/": "web page",
+        f"{receiver_address}/": "received notifications",
+        f"{base}/metrics": "Prometheus metrics",
+        f"{base}/api/v1/series": "JSON API",
+        f"{base}/docs": "API documentation",
+    }
+    width = max(map(len, pages))
     yield "Open:"
-    yield f"  {base}/                 web page"
-    yield f"  {receiver_address}/                 received notifications"
-    yield f"  {base}/metrics          Prometheus metrics"
-    yield f"  {base}/api/v1/series    JSON API"
-    yield f"  {base}/docs             API documentation"
+    yield from (f"  {address:<{width}}    {content}" for address, content in pages.items())
     yield "Try, in another terminal:"
     yield f"  {command} top --address {listen}"
     yield f"  {command} what-if --traffic 2x --address {listen}"
